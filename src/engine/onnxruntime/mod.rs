@@ -1,0 +1,148 @@
+//! ONNX Runtime, through `ort`.
+
+mod environment;
+mod library;
+
+use ndarray::Array2;
+use ort::environment::Environment;
+use ort::session::builder::PrepackedWeights;
+use ort::session::{Session, SessionInputValue};
+use ort::value::{Tensor, TensorElementType, ValueType};
+
+use super::pool::Pool;
+use super::{Engine, EngineInfo, Failure, Input, Options, Runtime, logits_output, matrix};
+use crate::Error;
+use crate::model::Graph;
+use crate::tokens::Encoding;
+
+/// As many single-thread sessions of one model as there may be inputs at the same time.
+pub(super) struct OnnxRuntime {
+    info: EngineInfo,
+    source: Source,
+    inputs: Vec<InputSlot>,
+    /// Which of the outputs holds the logits.
+    logits: usize,
+    outputs: Option<usize>,
+    sessions: Pool<Session>,
+}
+
+struct InputSlot {
+    name: String,
+    kind: Input,
+    element: TensorElementType,
+}
+
+/// What sessions are made of.
+struct Source {
+    environment: Environment,
+    graph: Graph,
+    /// Weights in the layout that the matrix kernels want, shared by all sessions.
+    weights: PrepackedWeights,
+}
+
+impl Source {
+    fn session(&self) -> ort::Result<Session> {
+        let mut builder = Session::builder(&self.environment)?
+            .with_intra_threads(1)?
+            .with_inter_threads(1)?
+            // Inputs differ in length, and a memory pattern is kept for each length ever seen.
+            .with_memory_pattern(false)?
+            .with_prepacked_weights(&self.weights)?;
+        match self.graph.embedded {
+            Some(bytes) => builder.commit_from_memory(bytes),
+            None => builder.commit_from_file(&self.graph.path),
+        }
+    }
+}
+
+impl OnnxRuntime {
+    pub(super) fn load(graph: &Graph, options: &Options) -> Result<Self, Error> {
+        let (environment, library) = environment::get(options.environment, options.library)?;
+        let source =
+            Source { environment, graph: graph.clone(), weights: PrepackedWeights::new() };
+        let session = source.session().map_err(|e| graph.unreadable(e))?;
+        let inputs = session
+            .inputs()
+            .iter()
+            .map(|input| {
+                Ok(InputSlot {
+                    name: input.name().to_owned(),
+                    kind: Input::named(input.name(), graph)?,
+                    element: integer(input.dtype()).ok_or_else(|| {
+                        let problem = format!("its input `{}` takes no integers", input.name());
+                        graph.invalid(problem, None)
+                    })?,
+                })
+            })
+            .collect::<Result<_, Error>>()?;
+        let logits = logits_output(session.outputs().iter().map(|output| output.name()));
+        let output = session.outputs().get(logits);
+        let output = output.ok_or_else(|| graph.invalid("it has no output", None))?;
+        let outputs = match output.dtype() {
+            ValueType::Tensor { shape, .. } => {
+                shape.last().and_then(|&labels| usize::try_from(labels).ok())
+            }
+            _ => None,
+        };
+        let threads = options.threads;
+        Ok(Self {
+            info: EngineInfo { runtime: Runtime::OnnxRuntime, library, threads },
+            source,
+            inputs,
+            logits,
+            outputs,
+            sessions: Pool::new(threads, session),
+        })
+    }
+}
+
+/// The element type of an input, if it is one that token ids fit into.
+fn integer(input: &ValueType) -> Option<TensorElementType> {
+    match input {
+        ValueType::Tensor { ty, .. }
+            if matches!(ty, TensorElementType::Int64 | TensorElementType::Int32) =>
+        {
+            Some(*ty)
+        }
+        _ => None,
+    }
+}
+
+impl InputSlot {
+    fn tensor(&self, encoding: &Encoding) -> ort::Result<SessionInputValue<'static>> {
+        let shape = [1, encoding.ids.len()];
+        Ok(match self.element {
+            TensorElementType::Int32 => {
+                Tensor::from_array((shape, self.kind.values::<i32>(encoding)))?.into()
+            }
+            _ => Tensor::from_array((shape, self.kind.values::<i64>(encoding)))?.into(),
+        })
+    }
+}
+
+impl Engine for OnnxRuntime {
+    fn info(&self) -> &EngineInfo {
+        &self.info
+    }
+
+    fn outputs(&self) -> Option<usize> {
+        self.outputs
+    }
+
+    fn run(&self, input: &Encoding) -> Result<Array2<f32>, Failure> {
+        let inputs = self
+            .inputs
+            .iter()
+            .map(|slot| Ok((slot.name.as_str(), slot.tensor(input)?)))
+            .collect::<ort::Result<Vec<_>>>()
+            .map_err(Failure::from_source)?;
+        let make = || self.source.session().map_err(Failure::from_source);
+        self.sessions.with(make, |session| {
+            let outputs = session.run(inputs).map_err(Failure::from_source)?;
+            let (shape, logits) =
+                outputs[self.logits].try_extract_tensor::<f32>().map_err(Failure::from_source)?;
+            let shape: Vec<usize> = shape.iter().map(|&n| n.try_into().unwrap_or(0)).collect();
+            matrix(&shape, logits.to_vec())
+        })
+    }
+}
