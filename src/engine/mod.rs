@@ -7,7 +7,6 @@
 pub(crate) mod fake;
 #[cfg(feature = "ort")]
 pub(crate) mod onnxruntime;
-mod pool;
 #[cfg(feature = "rten")]
 mod rten;
 

@@ -1,25 +1,41 @@
 //! rten: inference in pure Rust.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::Array2;
 use rten::{Dimension, Model, NodeId, RunOptions, ThreadPool, Value};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, Tensor};
 
-use super::pool::Pool;
 use super::{Engine, EngineInfo, Failure, Input, Runtime, logits_output, matrix};
 use crate::Error;
 use crate::model::Graph;
 use crate::tokens::Encoding;
 
-/// A model that runs on as many single-thread pools as there may be inputs at the same time.
+/// A model that runs on as many threads as there may be inputs at the same time.
 pub(super) struct Rten {
     info: EngineInfo,
     model: Model,
     inputs: Vec<(NodeId, Input)>,
     logits: NodeId,
-    pools: Pool<Arc<ThreadPool>>,
+    workers: Vec<Worker>,
+}
+
+/// A pool of one thread, and how many inputs are waiting for it or running on it.
+///
+/// Any number of callers may queue for one, instead of waiting for it to be free: a caller that is
+/// a thread of a rayon pool runs other jobs of its pool while it waits for rten's, and one of those
+/// may be a call of ours. If callers held a worker meanwhile, such a call could wait for ever.
+struct Worker {
+    pool: Arc<ThreadPool>,
+    inputs: AtomicUsize,
+}
+
+impl Worker {
+    fn new() -> Self {
+        Self { pool: Arc::new(ThreadPool::with_num_threads(1)), inputs: AtomicUsize::new(0) }
+    }
 }
 
 impl Rten {
@@ -42,14 +58,10 @@ impl Rten {
             info: EngineInfo { runtime: Runtime::Rten, library: None, threads },
             inputs,
             logits,
-            pools: Pool::new(threads, single_thread()),
+            workers: (0..threads).map(|_| Worker::new()).collect(),
             model,
         })
     }
-}
-
-fn single_thread() -> Arc<ThreadPool> {
-    Arc::new(ThreadPool::with_num_threads(1))
 }
 
 impl Engine for Rten {
@@ -74,11 +86,13 @@ impl Engine for Rten {
                 (id, Value::from(values).into())
             })
             .collect();
-        let run = |pool: &mut Arc<ThreadPool>| {
-            let options = RunOptions::default().with_thread_pool(Some(Arc::clone(pool)));
-            self.model.run(inputs, &[self.logits], Some(options)).map_err(Failure::from_source)
-        };
-        let mut outputs = self.pools.with(|| Ok(single_thread()), run)?;
+        let idlest = self.workers.iter().min_by_key(|worker| worker.inputs.load(Ordering::Relaxed));
+        let worker = idlest.expect("there is at least one thread");
+        worker.inputs.fetch_add(1, Ordering::Relaxed);
+        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&worker.pool)));
+        let outputs = self.model.run(inputs, &[self.logits], Some(options));
+        worker.inputs.fetch_sub(1, Ordering::Relaxed);
+        let mut outputs = outputs.map_err(Failure::from_source)?;
         let logits = outputs.pop().ok_or_else(|| Failure::new("the model gave no output"))?;
         let logits: Tensor<f32> = logits.try_into().map_err(Failure::from_source)?;
         matrix(&logits.shape().to_vec(), logits.to_vec())

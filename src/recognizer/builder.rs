@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread;
 
 use super::{LongText, Pipeline, Recognizer};
@@ -220,7 +220,6 @@ impl RecognizerBuilder {
                 decoder,
                 long_text,
                 threads,
-                workers: OnceLock::new(),
             }),
         })
     }

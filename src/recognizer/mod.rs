@@ -6,9 +6,9 @@ mod stream;
 mod tests;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-
-use rayon::prelude::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{panic, thread};
 
 pub use builder::RecognizerBuilder;
 pub use stream::Stream;
@@ -81,8 +81,6 @@ struct Pipeline {
     decoder: Decoder,
     long_text: LongText,
     threads: usize,
-    /// Started by the first call that has more than one window to recognise.
-    workers: OnceLock<Option<rayon::ThreadPool>>,
 }
 
 /// What to do with a text that is longer than what the model takes at once.
@@ -270,30 +268,33 @@ impl Pipeline {
         }
     }
 
-    /// Runs the tasks side by side, or on this thread if that is all there is.
+    /// Runs the tasks side by side on this thread and, if there are more than one, on others.
     fn run(&self, tasks: &[Task]) -> Vec<Result<Vec<Entity>, Error>> {
-        match self.workers(tasks.len()) {
-            Some(workers) => workers.install(|| {
-                tasks.par_iter().with_max_len(1).map(|task| self.run_task(task)).collect()
-            }),
-            None => tasks.iter().map(|task| self.run_task(task)).collect(),
-        }
-    }
-
-    /// The worker threads, if they are of use; without them everything runs on the caller's.
-    fn workers(&self, tasks: usize) -> Option<&rayon::ThreadPool> {
-        if self.threads == 1 || tasks == 1 {
-            return None;
-        }
-        let start = || {
-            rayon::ThreadPoolBuilder::new()
-                .num_threads(self.threads)
-                .thread_name(|index| format!("nerite-{index}"))
-                .build()
-                .inspect_err(|e| tracing::warn!(error = %e, "no worker threads; running on one"))
-                .ok()
+        let next = AtomicUsize::new(0);
+        let work = || {
+            let mine = std::iter::from_fn(|| {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                tasks.get(at).map(|task| (at, self.run_task(task)))
+            });
+            mine.collect::<Vec<_>>()
         };
-        self.workers.get_or_init(start).as_ref()
+        let helpers = self.threads.min(tasks.len()) - 1;
+        let mut done = thread::scope(|scope| {
+            let helpers: Vec<_> = (0..helpers)
+                .map_while(|index| {
+                    let builder = thread::Builder::new().name(format!("nerite-{index}"));
+                    let helper = builder.spawn_scoped(scope, work);
+                    helper.inspect_err(|e| tracing::warn!(error = %e, "cannot start a thread")).ok()
+                })
+                .collect();
+            let mut done = work();
+            for helper in helpers {
+                done.extend(helper.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
+            }
+            done
+        });
+        done.sort_unstable_by_key(|(at, _)| *at);
+        done.into_iter().map(|(_, result)| result).collect()
     }
 
     /// The entities that one window owns.

@@ -2,14 +2,15 @@
 
 mod environment;
 mod library;
+mod pool;
 
 use ndarray::Array2;
 use ort::environment::Environment;
 use ort::session::builder::PrepackedWeights;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Tensor, TensorElementType, ValueType};
+use pool::Pool;
 
-use super::pool::Pool;
 use super::{Engine, EngineInfo, Failure, Input, Options, Runtime, logits_output, matrix};
 use crate::Error;
 use crate::model::Graph;
