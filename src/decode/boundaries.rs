@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use unicode_segmentation::GraphemeCursor;
+
 use crate::entity::Label;
 use crate::language::Language;
 
@@ -23,6 +25,22 @@ pub(super) fn trim(
     let range = trim_opening(text, range);
     let range = trim_elision(text, range, label, lang);
     trim_closing(text, range, last_word, lang)
+}
+
+/// `range`, widened to characters as users see them: normalisers leave the combining accents of
+/// decomposed text outside of every token.
+pub(super) fn whole_graphemes(text: &str, range: Range<usize>) -> Range<usize> {
+    let cursor = |at| GraphemeCursor::new(at, text.len(), true);
+    let inside = |at| !cursor(at).is_boundary(text, 0).unwrap_or(true);
+    let start = match inside(range.start) {
+        true => cursor(range.start).prev_boundary(text, 0).ok().flatten(),
+        false => None,
+    };
+    let end = match inside(range.end) {
+        true => cursor(range.end).next_boundary(text, 0).ok().flatten(),
+        false => None,
+    };
+    start.unwrap_or(range.start)..end.unwrap_or(range.end)
 }
 
 /// Drops quotes, brackets and punctuation before the name.
@@ -226,6 +244,20 @@ mod tests {
         ];
         for (lang, label, marked, expected) in table {
             assert_eq!(trimmed(marked, &label, lang), expected, "{marked}");
+        }
+    }
+
+    #[test]
+    fn combining_marks_and_joined_emoji_stay_whole() {
+        let table = [
+            ("Zoe\u{308} va", 0..3, "Zoe\u{308}"),
+            ("Zoe\u{308} va", 0..5, "Zoe\u{308}"),
+            ("a 👩‍🚀", 2..6, "👩‍🚀"),
+            ("a 👩‍🚀", 6..13, "👩‍🚀"),
+            ("Roma\r\n", 0..4, "Roma"),
+        ];
+        for (text, range, expected) in table {
+            assert_eq!(&text[whole_graphemes(text, range)], expected, "{text:?}");
         }
     }
 

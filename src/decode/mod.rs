@@ -46,12 +46,12 @@ impl Decoder {
         lang: Language,
     ) -> Vec<Entity> {
         let words = &encoding.words;
-        let probabilities = words::probabilities(logits, words, self.strategy);
+        let probabilities = words::probabilities(logits, words, self.strategy, &self.tags);
         let in_text = |word: usize| {
             let range = &words[word].range;
             window.start + range.start..window.start + range.end
         };
-        let mut entities = Vec::new();
+        let mut entities: Vec<Entity> = Vec::new();
         for chunk in lattice::chunks(probabilities.view(), &self.tags) {
             let label = &self.tags.types()[chunk.entity_type];
             let (first, last) = (in_text(chunk.words.start), in_text(chunk.words.end - 1));
@@ -59,8 +59,10 @@ impl Decoder {
             if !wanted || chunk.score < self.min_score || !owned.contains(&first.start) {
                 continue;
             }
-            let range = boundaries::trim(text, first.start..last.end, last.start, label, lang);
-            if !range.is_empty() {
+            let range = boundaries::whole_graphemes(text, first.start..last.end);
+            let range = boundaries::trim(text, range, last.start, label, lang);
+            let taken = entities.last().map_or(0, |entity| entity.span.end);
+            if !range.is_empty() && range.start >= taken {
                 entities.push(Entity {
                     span: Span::new(range.start, range.end),
                     label: label.clone(),

@@ -2,9 +2,13 @@
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
+use super::scheme::Tags;
 use crate::tokens::Word;
 
 /// How the tokens of a word make up its label, by the names that Hugging Face pipelines use.
+///
+/// Whether a word begins an entity or continues one is always its first token's to say: of a word
+/// that begins one, models label the other tokens as continuations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AggregationStrategy {
@@ -15,39 +19,64 @@ pub enum AggregationStrategy {
     /// for.
     #[default]
     First,
-    /// A word's probabilities are the mean of its tokens'.
+    /// The probabilities of a word's types are the mean of its tokens'.
     Average,
-    /// A word's probabilities are those of its surest token.
+    /// The probabilities of a word's types are those of the token that is surest of its type.
     Max,
 }
 
-/// One row a word, one column a tag. Logits must be finite. Under
-/// [`AggregationStrategy::Simple`] each "word" is a token already.
+/// The tag probabilities of each word: one row a word, one column a tag. Logits must be finite.
+/// Under [`AggregationStrategy::Simple`] each "word" is a token already.
 pub(super) fn probabilities(
     logits: ArrayView2<f32>,
     words: &[Word],
     strategy: AggregationStrategy,
+    tags: &Tags,
 ) -> Array2<f32> {
     let mut rows = Array2::zeros((words.len(), logits.ncols()));
     for (word, mut row) in words.iter().zip(rows.rows_mut()) {
-        let tokens = || word.tokens.clone().map(|token| softmax(logits.row(token)));
-        match strategy {
-            AggregationStrategy::Simple | AggregationStrategy::First => {
-                row.assign(&ArrayView1::from(&softmax(logits.row(word.tokens.start))));
-            }
+        let first = softmax(logits.row(word.tokens.start));
+        let of_types = || {
+            word.tokens.clone().map(|token| type_probabilities(&softmax(logits.row(token)), tags))
+        };
+        let probabilities = match strategy {
+            AggregationStrategy::Simple | AggregationStrategy::First => first,
             AggregationStrategy::Average => {
-                for token in tokens() {
-                    row += &ArrayView1::from(&token);
+                let mut mean = vec![0.0; tags.types().len() + 1];
+                for token in of_types() {
+                    mean.iter_mut().zip(token).for_each(|(sum, p)| *sum += p);
                 }
-                row /= word.tokens.len() as f32;
+                mean.iter_mut().for_each(|sum| *sum /= word.tokens.len() as f32);
+                shared_out(&mean, &first, tags)
             }
             AggregationStrategy::Max => {
-                let surest = tokens().reduce(|best, next| if peak(&next) > peak(&best) { next } else { best });
-                row.assign(&ArrayView1::from(&surest.expect("a word has a token")));
+                let surest = of_types().reduce(|a, b| if peak(&b) > peak(&a) { b } else { a });
+                shared_out(&surest.expect("a word has a token"), &first, tags)
             }
-        }
+        };
+        row.assign(&ArrayView1::from(&probabilities));
     }
     rows
+}
+
+/// The probability of each type, and, last, of being outside.
+fn type_probabilities(of_tags: &[f32], tags: &Tags) -> Vec<f32> {
+    let outside = tags.types().len();
+    let mut of_types = vec![0.0; outside + 1];
+    for (tag, p) in of_tags.iter().enumerate() {
+        of_types[tags.entity_type(tag).unwrap_or(outside)] += p;
+    }
+    of_types
+}
+
+/// Shares the probability of each type out to its tags, in the proportions of the first token.
+fn shared_out(of_types: &[f32], first: &[f32], tags: &Tags) -> Vec<f32> {
+    let of_first = type_probabilities(first, tags);
+    let share = |(tag, p): (usize, &f32)| {
+        let of_type = tags.entity_type(tag).unwrap_or(tags.types().len());
+        of_types[of_type] * p / of_first[of_type].max(f32::MIN_POSITIVE)
+    };
+    first.iter().enumerate().map(share).collect()
 }
 
 fn peak(probabilities: &[f32]) -> f32 {
@@ -67,20 +96,25 @@ mod tests {
 
     use super::*;
 
+    /// The probabilities of a word of three tokens, by three strategies: the first leans to O, the
+    /// second is sure to be inside an A, the third leans to the outside again.
     #[test]
     fn strategies_differ_as_their_names_say() {
-        // A word of three tokens: the first leans to tag 0, the second is sure of tag 1.
-        let logits = array![[1.0, 0.0], [0.0, 6.0], [2.0, 1.0]];
+        let labels = ["O", "B-A", "I-A"].map(str::to_owned);
+        let tags = Tags::new(&labels, None).unwrap();
+        let rows = [[0.5f32, 0.4, 0.1], [0.05, 0.05, 0.9], [0.6, 0.1, 0.3]];
+        let logits = Array2::from_shape_fn((3, 3), |(token, tag)| rows[token][tag].ln());
         let words = [Word { range: 0..3, tokens: 0..3 }];
-        let tag_1 = |strategy| probabilities(logits.view(), &words, strategy)[[0, 1]];
-        let sigmoid = |x: f32| 1.0 / (1.0 + (-x).exp());
         let table = [
-            (AggregationStrategy::First, sigmoid(-1.0)),
-            (AggregationStrategy::Max, sigmoid(6.0)),
-            (AggregationStrategy::Average, (sigmoid(-1.0) * 2.0 + sigmoid(6.0)) / 3.0),
+            (AggregationStrategy::First, [0.5, 0.4, 0.1]),
+            (AggregationStrategy::Max, [0.05, 0.95 * 0.8, 0.95 * 0.2]),
+            (AggregationStrategy::Average, [1.15 / 3.0, 1.85 / 3.0 * 0.8, 1.85 / 3.0 * 0.2]),
         ];
         for (strategy, expected) in table {
-            assert!((tag_1(strategy) - expected).abs() < 1e-6, "{strategy:?}");
+            let found = probabilities(logits.view(), &words, strategy, &tags);
+            for (p, expected) in found.iter().zip(expected) {
+                assert!((p - expected).abs() < 1e-5, "{strategy:?} {found}");
+            }
         }
     }
 

@@ -30,7 +30,17 @@ pub fn read_markup(content: &str) -> Result<Vec<AnnotatedText>, FormatError> {
         .collect()
 }
 
-/// Takes the markup out of one text.
+impl AnnotatedText {
+    /// Takes the markup out of one text, which may have several lines.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_markup`]; the number of the line is always 1.
+    pub fn from_markup(marked: &str) -> Result<Self, FormatError> {
+        parse(marked).map_err(|problem| FormatError { line: 1, problem })
+    }
+}
+
 fn parse(marked: &str) -> Result<AnnotatedText, String> {
     let mut text = String::with_capacity(marked.len());
     let mut entities = Vec::new();

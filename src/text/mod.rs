@@ -33,7 +33,7 @@ const SENTENCE_CHARS: usize = 2000;
 
 /// The pieces of a cut sentence share this many characters, so that every name has context on both
 /// sides in one of them.
-const OVERLAP_CHARS: usize = 200;
+const OVERLAP_CHARS: usize = 400;
 
 /// The windows of `text`, in order, found as they are asked for.
 ///

@@ -1,0 +1,4 @@
+//! The pipeline on scripted logits, and against what Python says of real models.
+
+mod pipeline;
+mod reference;
