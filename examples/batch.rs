@@ -86,11 +86,21 @@ fn main() -> Result<(), Box<dyn Error>> {
             Ok(entities) => (Some(entities), None),
             Err(e) => (None, Some(e)),
         };
-        serde_json::to_writer(&mut output, &Line { id: text.id, entities, error })?;
+        serde_json::to_writer(
+            &mut output,
+            &Line {
+                id: text.id,
+                entities,
+                error,
+            },
+        )?;
         output.write_all(b"\n")?;
         count += 1;
         bar.inc(1);
-        bar.set_message(format!("{:.0} words/s", words as f64 / start.elapsed().as_secs_f64()));
+        bar.set_message(format!(
+            "{:.0} words/s",
+            words as f64 / start.elapsed().as_secs_f64()
+        ));
     }
     output.flush()?;
     bar.finish_and_clear();
@@ -107,7 +117,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// left unfinished is cut off.
 fn open(path: &Path) -> Result<(BufWriter<File>, HashSet<String>), Box<dyn Error>> {
     let context = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
-    let file = OpenOptions::new().read(true).append(true).create(true).open(path);
+    let file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path);
     let mut file = file.map_err(|e| context(&e))?;
     let mut done = HashSet::new();
     let mut whole = 0;
@@ -115,7 +129,10 @@ fn open(path: &Path) -> Result<(BufWriter<File>, HashSet<String>), Box<dyn Error
     let mut line = String::new();
     while reader.read_line(&mut line).map_err(|e| context(&e))? > 0 && line.ends_with('\n') {
         let parsed: Line = serde_json::from_str(&line).map_err(|e| {
-            context(&format!("line {} is not of this program's output: {e}", done.len() + 1))
+            context(&format!(
+                "line {} is not of this program's output: {e}",
+                done.len() + 1
+            ))
         })?;
         done.insert(parsed.id);
         whole += line.len() as u64;
@@ -132,13 +149,23 @@ type Texts = Box<dyn Iterator<Item = Text>>;
 fn texts(input: &Path, field: &str) -> Result<(Texts, Option<usize>), Box<dyn Error>> {
     let context = |e| format!("{}: {e}", input.display());
     if input.is_dir() {
-        let entries = fs::read_dir(input).map_err(context)?.collect::<Result<Vec<_>, _>>();
-        let mut files: Vec<_> = entries.map_err(context)?.into_iter().map(|e| e.path()).collect();
+        let entries = fs::read_dir(input)
+            .map_err(context)?
+            .collect::<Result<Vec<_>, _>>();
+        let mut files: Vec<_> = entries
+            .map_err(context)?
+            .into_iter()
+            .map(|e| e.path())
+            .collect();
         files.retain(|path| path.is_file());
         files.sort();
         let total = files.len();
         let texts = files.into_iter().map(|path| Text {
-            id: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            id: path
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
             content: fs::read_to_string(&path).map_err(|e| e.to_string()),
         });
         return Ok((Box::new(texts), Some(total)));
@@ -147,7 +174,9 @@ fn texts(input: &Path, field: &str) -> Result<(Texts, Option<usize>), Box<dyn Er
     let field = field.to_owned();
     let texts = lines.enumerate().map(move |(at, line)| Text {
         id: at.to_string(),
-        content: line.map_err(|e| e.to_string()).and_then(|line| text_of(&line, &field)),
+        content: line
+            .map_err(|e| e.to_string())
+            .and_then(|line| text_of(&line, &field)),
     });
     Ok((Box::new(texts), None))
 }
@@ -155,7 +184,8 @@ fn texts(input: &Path, field: &str) -> Result<(Texts, Option<usize>), Box<dyn Er
 fn text_of(line: &str, field: &str) -> Result<String, String> {
     let value: serde_json::Value = serde_json::from_str(line).map_err(|e| e.to_string())?;
     let text = value.get(field).and_then(|text| text.as_str());
-    text.map(str::to_owned).ok_or_else(|| format!("the line has no text field `{field}`"))
+    text.map(str::to_owned)
+        .ok_or_else(|| format!("the line has no text field `{field}`"))
 }
 
 /// A bar on a terminal, and nothing elsewhere.

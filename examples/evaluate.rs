@@ -84,7 +84,11 @@ struct Row {
 
 impl From<&Scores> for Row {
     fn from(scores: &Scores) -> Self {
-        let Counts { true_positives, false_negatives, .. } = scores.span;
+        let Counts {
+            true_positives,
+            false_negatives,
+            ..
+        } = scores.span;
         Self {
             p: rounded(scores.span.precision()),
             r: rounded(scores.span.recall()),
@@ -109,15 +113,28 @@ fn main() -> Result<(), Box<dyn Error>> {
         builder = builder.threads(threads);
     }
     let recognizer = builder.build()?;
-    let asked: Vec<Label> = arguments.labels.iter().map(|name| Label::from(name.as_str())).collect();
+    let asked: Vec<Label> = arguments
+        .labels
+        .iter()
+        .map(|name| Label::from(name.as_str()))
+        .collect();
 
     let mut total = Evaluation::new(&[]);
     let (mut items, mut words, mut took) = (0, 0, Duration::ZERO);
     for path in &arguments.files {
         let corpus = read(path)?;
-        let mut labels = if asked.is_empty() { recognizer.labels().to_vec() } else { asked.clone() };
+        let mut labels = if asked.is_empty() {
+            recognizer.labels().to_vec()
+        } else {
+            asked.clone()
+        };
         if asked.is_empty() && is_conll(path) {
-            labels.retain(|label| corpus.iter().flat_map(|item| &item.entities).any(|e| e.1 == *label));
+            labels.retain(|label| {
+                corpus
+                    .iter()
+                    .flat_map(|item| &item.entities)
+                    .any(|e| e.1 == *label)
+            });
         }
         let texts: Vec<&str> = corpus.iter().map(|item| item.text.as_str()).collect();
         let start = Instant::now();
@@ -129,11 +146,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         total.merge(&evaluation);
         items += corpus.len();
-        words += texts.iter().map(|text| text.split_whitespace().count()).sum::<usize>();
+        words += texts
+            .iter()
+            .map(|text| text.split_whitespace().count())
+            .sum::<usize>();
     }
     let report = Report {
         micro: (&total.micro()).into(),
-        types: total.types().iter().map(|(label, s)| (label.to_string(), s.into())).collect(),
+        types: total
+            .types()
+            .iter()
+            .map(|(label, s)| (label.to_string(), s.into()))
+            .collect(),
         items,
         words,
         words_per_s: (words as f64 / took.as_secs_f64()).round(),
@@ -147,21 +171,42 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn is_conll(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "conll")
+    path.extension()
+        .is_some_and(|extension| extension == "conll")
 }
 
 fn read(path: &Path) -> Result<Vec<AnnotatedText>, Box<dyn Error>> {
     let content = fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))?;
-    let items = if is_conll(path) { read_conll(&content) } else { read_markup(&content) };
+    let items = if is_conll(path) {
+        read_conll(&content)
+    } else {
+        read_markup(&content)
+    };
     Ok(items.map_err(|e| format!("{}: {e}", path.display()))?)
 }
 
 fn print_table(report: &Report) {
-    println!("{} items, {} words, {:.0} words/s on {}", report.items, report.words, report.words_per_s, report.engine);
-    println!("{:<10} {:>6} {:>6} {:>6} {:>8} {:>6}", "type", "p", "r", "f1", "token f1", "gold");
+    println!(
+        "{} items, {} words, {:.0} words/s on {}",
+        report.items, report.words, report.words_per_s, report.engine
+    );
+    println!(
+        "{:<10} {:>6} {:>6} {:>6} {:>8} {:>6}",
+        "type", "p", "r", "f1", "token f1", "gold"
+    );
     let all = ("all".to_owned(), &report.micro);
     let types = report.types.iter().map(|(name, row)| (name.clone(), row));
-    for (name, Row { p, r, f1, token_f1, gold }) in types.chain([all]) {
+    for (
+        name,
+        Row {
+            p,
+            r,
+            f1,
+            token_f1,
+            gold,
+        },
+    ) in types.chain([all])
+    {
         println!("{name:<10} {p:>6.1} {r:>6.1} {f1:>6.1} {token_f1:>8.1} {gold:>6}");
     }
 }

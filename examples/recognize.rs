@@ -82,7 +82,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let written = match arguments.format {
         Format::Text => write!(out, "{}", terminal(&text, &entities)),
         Format::Jsonl => entities.iter().try_for_each(|entity| {
-            writeln!(out, "{}", serde_json::to_string(entity).map_err(io::Error::from)?)
+            writeln!(
+                out,
+                "{}",
+                serde_json::to_string(entity).map_err(io::Error::from)?
+            )
         }),
         Format::Html => write!(out, "{}", html(&text, &entities, &arguments.lang)),
     };
@@ -107,7 +111,9 @@ fn read(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
         Some(text) if arguments.text => Ok(text.to_owned()),
         Some("-") => {
             let mut text = String::new();
-            io::stdin().read_to_string(&mut text).map_err(|e| format!("standard input: {e}"))?;
+            io::stdin()
+                .read_to_string(&mut text)
+                .map_err(|e| format!("standard input: {e}"))?;
             Ok(text)
         }
         Some(path) => Ok(fs::read_to_string(path).map_err(|e| format!("{path}: {e}"))?),
@@ -121,7 +127,8 @@ fn terminal(text: &str, entities: &[Entity]) -> String {
     for entity in entities {
         let style = style(&entity.label).bold();
         page.push_str(&text[end..entity.span.start]);
-        write!(page, "{style}{}{style:#}", entity.text).expect("a string takes all that is written");
+        write!(page, "{style}{}{style:#}", entity.text)
+            .expect("a string takes all that is written");
         let dim = Style::new().dimmed();
         write!(page, "{dim}[{}]{dim:#}", entity.label).expect("a string takes all that is written");
         end = entity.span.end;
@@ -188,5 +195,8 @@ fn background(label: &Label) -> &'static str {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }

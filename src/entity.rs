@@ -27,7 +27,10 @@ impl Span {
     ///
     /// If `start` is greater than `end`.
     pub fn new(start: usize, end: usize) -> Self {
-        assert!(start <= end, "a span cannot start at {start} and end at {end}");
+        assert!(
+            start <= end,
+            "a span cannot start at {start} and end at {end}"
+        );
         Self { start, end }
     }
 

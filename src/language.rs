@@ -42,7 +42,9 @@ impl FromStr for Language {
     type Err = Error;
 
     fn from_str(tag: &str) -> Result<Self, Error> {
-        let invalid = || Error::InvalidLanguage { tag: tag.to_owned() };
+        let invalid = || Error::InvalidLanguage {
+            tag: tag.to_owned(),
+        };
         let mut subtags = tag.split(['-', '_']);
         let primary = subtags.next().unwrap_or_default().to_ascii_lowercase();
         let well_formed = |subtag: &str| {
@@ -87,7 +89,9 @@ impl Serialize for Language {
 
 impl<'de> Deserialize<'de> for Language {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -118,14 +122,21 @@ impl Supported {
         if self.0.is_empty() || self.0.contains(&language) {
             Ok(language)
         } else {
-            Err(Error::UnsupportedLanguage { language, supported: self.0.clone() })
+            Err(Error::UnsupportedLanguage {
+                language,
+                supported: self.0.clone(),
+            })
         }
     }
 
     /// The likeliest supported language of the text; the main one if the text shows none.
     fn detect(&self, text: &str) -> Language {
         let head = &text[..text.floor_char_boundary(DETECTION_BYTES)];
-        let known = self.0.iter().filter_map(|l| whatlang::Lang::from_code(l.0.to_639_3())).collect();
+        let known = self
+            .0
+            .iter()
+            .filter_map(|l| whatlang::Lang::from_code(l.0.to_639_3()))
+            .collect();
         let detector = match self.0.is_empty() {
             true => whatlang::Detector::new(),
             false => whatlang::Detector::with_allowlist(known),
@@ -142,7 +153,11 @@ impl Supported {
 
 /// `it, en, de`: for messages.
 pub(crate) fn join(languages: &[Language]) -> String {
-    languages.iter().map(Language::as_str).collect::<Vec<_>>().join(", ")
+    languages
+        .iter()
+        .map(Language::as_str)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 #[cfg(test)]
@@ -197,25 +212,60 @@ mod tests {
     #[test]
     fn auto_detects_each_supported_language() {
         let table = [
-            ("it", "Il governo ha approvato ieri il nuovo decreto sulle telecomunicazioni."),
-            ("en", "The government approved the new telecommunications decree yesterday."),
-            ("de", "Die Regierung hat gestern das neue Gesetz über die Telekommunikation beschlossen."),
-            ("fr", "Le gouvernement a adopté hier le nouveau décret sur les télécommunications."),
-            ("es", "El gobierno aprobó ayer el nuevo decreto sobre las telecomunicaciones."),
-            ("pt", "O governo aprovou ontem o novo decreto sobre as telecomunicações."),
-            ("nl", "De regering heeft gisteren het nieuwe besluit over telecommunicatie goedgekeurd."),
-            ("pl", "Rząd przyjął wczoraj nowe rozporządzenie w sprawie telekomunikacji."),
-            ("ru", "Правительство вчера одобрило новый указ о телекоммуникациях."),
+            (
+                "it",
+                "Il governo ha approvato ieri il nuovo decreto sulle telecomunicazioni.",
+            ),
+            (
+                "en",
+                "The government approved the new telecommunications decree yesterday.",
+            ),
+            (
+                "de",
+                "Die Regierung hat gestern das neue Gesetz über die Telekommunikation beschlossen.",
+            ),
+            (
+                "fr",
+                "Le gouvernement a adopté hier le nouveau décret sur les télécommunications.",
+            ),
+            (
+                "es",
+                "El gobierno aprobó ayer el nuevo decreto sobre las telecomunicaciones.",
+            ),
+            (
+                "pt",
+                "O governo aprovou ontem o novo decreto sobre as telecomunicações.",
+            ),
+            (
+                "nl",
+                "De regering heeft gisteren het nieuwe besluit over telecommunicatie goedgekeurd.",
+            ),
+            (
+                "pl",
+                "Rząd przyjął wczoraj nowe rozporządzenie w sprawie telekomunikacji.",
+            ),
+            (
+                "ru",
+                "Правительство вчера одобрило новый указ о телекоммуникациях.",
+            ),
         ];
         for (expected, text) in table {
-            assert_eq!(supported().resolve("auto", text).unwrap().as_str(), expected, "{text}");
+            assert_eq!(
+                supported().resolve("auto", text).unwrap().as_str(),
+                expected,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn auto_falls_back_to_the_main_language() {
         for text in ["", "   ", "12345 67", "🎉🎉", "\0\0", "日本語のテキスト"] {
-            assert_eq!(supported().resolve("AUTO", text).unwrap(), Language::ITALIAN, "{text:?}");
+            assert_eq!(
+                supported().resolve("AUTO", text).unwrap(),
+                Language::ITALIAN,
+                "{text:?}"
+            );
         }
     }
 

@@ -44,6 +44,10 @@
 
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
+// The crate's documentation speaks of the default model.
+#![cfg_attr(not(feature = "embedded-model"), allow(rustdoc::broken_intra_doc_links))]
+// Without an engine there is nothing to load a model with.
+#![cfg_attr(not(any(feature = "ort", feature = "rten")), allow(dead_code))]
 
 mod decode;
 mod engine;
@@ -63,4 +67,9 @@ pub use error::Error;
 pub use language::Language;
 #[cfg(feature = "embedded-model")]
 pub use recognizer::recognize;
-pub use recognizer::{LongText, Recognizer, RecognizerBuilder, Stream};
+pub use recognizer::{LongText, Profile, Recognizer, RecognizerBuilder, Stream};
+
+/// The README's code, run as tests.
+#[cfg(all(doctest, feature = "embedded-model"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

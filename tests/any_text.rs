@@ -10,12 +10,21 @@ use nerite::{Recognizer, Runtime};
 use proptest::prelude::*;
 
 fn load(model: &str) -> Recognizer {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(model);
-    Recognizer::builder().model_dir(dir).runtime(Runtime::Rten).build().unwrap()
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(model);
+    Recognizer::builder()
+        .model_dir(dir)
+        .runtime(Runtime::Rten)
+        .build()
+        .unwrap()
 }
 
 static RECOGNIZERS: LazyLock<Vec<Recognizer>> = LazyLock::new(|| {
-    ["bert-wordpiece", "xlmr-unigram", "roberta-bpe"].iter().map(|model| load(model)).collect()
+    ["bert-wordpiece", "xlmr-unigram", "roberta-bpe"]
+        .iter()
+        .map(|model| load(model))
+        .collect()
 });
 
 /// Recognises `text` by every kind of tokenizer, and checks what must hold of all results.
@@ -24,7 +33,10 @@ fn check(text: &str) -> usize {
     for recognizer in RECOGNIZERS.iter() {
         let mut end = 0;
         for entity in recognizer.recognize(text, "it").unwrap() {
-            assert!(entity.span.start >= end && !entity.span.is_empty(), "{entity}");
+            assert!(
+                entity.span.start >= end && !entity.span.is_empty(),
+                "{entity}"
+            );
             assert_eq!(text.get(entity.range()), Some(entity.text.as_str()));
             assert!((0.0..=1.0).contains(&entity.score));
             end = entity.span.end;
@@ -87,8 +99,14 @@ fn ten_megabytes_in_one_line() {
     let sentence = "Mario Rossi lavora alla Banca Lombarda di Milano. ";
     let copies = 10 * (1 << 20) / sentence.len();
     let recognizer = &RECOGNIZERS[0];
-    let entities = recognizer.recognize(&sentence.repeat(copies), "it").unwrap();
-    assert!(entities.len() > copies, "{} entities in {copies} sentences", entities.len());
+    let entities = recognizer
+        .recognize(&sentence.repeat(copies), "it")
+        .unwrap();
+    assert!(
+        entities.len() > copies,
+        "{} entities in {copies} sentences",
+        entities.len()
+    );
 }
 
 proptest! {

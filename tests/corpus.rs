@@ -14,8 +14,12 @@ use std::{env, fs};
 use nerite::evaluation::{AnnotatedText, Evaluation};
 use nerite::{Entity, Recognizer, Runtime};
 
-static RECOGNIZER: LazyLock<Recognizer> =
-    LazyLock::new(|| Recognizer::builder().runtime(Runtime::Rten).build().unwrap());
+static RECOGNIZER: LazyLock<Recognizer> = LazyLock::new(|| {
+    Recognizer::builder()
+        .runtime(Runtime::Rten)
+        .build()
+        .unwrap()
+});
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus")
@@ -23,7 +27,9 @@ fn corpus() -> PathBuf {
 
 /// The Italian articles, by file name.
 fn articles() -> BTreeMap<String, AnnotatedText> {
-    let files = fs::read_dir(corpus().join("it")).unwrap().map(|entry| entry.unwrap().path());
+    let files = fs::read_dir(corpus().join("it"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let articles: BTreeMap<_, _> = files
         .map(|path| {
             let content = fs::read_to_string(&path).unwrap();
@@ -52,38 +58,61 @@ fn entities_are_those_of_the_golden_file() {
     let path = corpus().join("golden.jsonl");
     let articles = articles();
     if env::var_os("NERITE_UPDATE").is_some() {
-        let lines = articles.iter().map(|(name, article)| {
-            serde_json::to_string(&(name, found(article))).unwrap() + "\n"
-        });
+        let lines = articles
+            .iter()
+            .map(|(name, article)| serde_json::to_string(&(name, found(article))).unwrap() + "\n");
         fs::write(&path, lines.collect::<String>()).unwrap();
     }
     let content = fs::read_to_string(&path).unwrap();
-    let golden: BTreeMap<String, Vec<Entity>> =
-        content.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert!(golden.keys().eq(articles.keys()), "golden.jsonl is of other articles");
+    let golden: BTreeMap<String, Vec<Entity>> = content
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(
+        golden.keys().eq(articles.keys()),
+        "golden.jsonl is of other articles"
+    );
 
     let (mut same, mut all) = (0, 0);
     for (name, article) in &articles {
         let found = found(article);
         let has = |list: &[Entity], entity: &Entity| {
-            list.iter().any(|other| other.span == entity.span && other.label == entity.label)
+            list.iter()
+                .any(|other| other.span == entity.span && other.label == entity.label)
         };
         for entity in golden[name].iter().filter(|entity| entity.score > 0.9) {
-            assert!(has(&found, entity), "{name}: {entity} at {:?} is missing", entity.range());
+            assert!(
+                has(&found, entity),
+                "{name}: {entity} at {:?} is missing",
+                entity.range()
+            );
         }
         for entity in found.iter().filter(|entity| entity.score > 0.9) {
-            assert!(has(&golden[name], entity), "{name}: {entity} at {:?} is new", entity.range());
+            assert!(
+                has(&golden[name], entity),
+                "{name}: {entity} at {:?} is new",
+                entity.range()
+            );
         }
-        same += found.iter().filter(|entity| has(&golden[name], entity)).count();
+        same += found
+            .iter()
+            .filter(|entity| has(&golden[name], entity))
+            .count();
         all += found.len().max(golden[name].len());
     }
-    assert!(same as f64 > 0.985 * all as f64, "only {same} of {all} entities are as before");
+    assert!(
+        same as f64 > 0.985 * all as f64,
+        "only {same} of {all} entities are as before"
+    );
 }
 
 #[test]
 fn italian_articles_score_as_measured() {
     let articles = articles();
-    let items: Vec<_> = articles.values().map(|article| (article, found(article))).collect();
+    let items: Vec<_> = articles
+        .values()
+        .map(|article| (article, found(article)))
+        .collect();
     let f1 = f1(&items);
     assert!(f1 > 79.0, "exact-span F1 on tests/corpus/it is {f1:.1}");
 }
@@ -94,9 +123,16 @@ fn other_languages_score_as_measured() {
         let content = fs::read_to_string(corpus().join(lang).with_extension("txt")).unwrap();
         let article = AnnotatedText::from_markup(&content).unwrap();
         let entities = RECOGNIZER.recognize(&article.text, lang).unwrap();
-        assert_eq!(RECOGNIZER.recognize(&article.text, "auto").unwrap(), entities, "{lang}");
+        assert_eq!(
+            RECOGNIZER.recognize(&article.text, "auto").unwrap(),
+            entities,
+            "{lang}"
+        );
         let f1 = f1(&[(&article, entities)]);
-        assert!(f1 > 55.0, "exact-span F1 on tests/corpus/{lang}.txt is {f1:.1}");
+        assert!(
+            f1 > 55.0,
+            "exact-span F1 on tests/corpus/{lang}.txt is {f1:.1}"
+        );
     }
 }
 
@@ -141,21 +177,39 @@ fn copies_separated_by_blank_lines_have_the_same_entities() {
     for (at, entity) in together.iter().enumerate() {
         let expected = &alone[at % alone.len()];
         let offset = shift * (at / alone.len());
-        assert_eq!(entity.range(), expected.span.start + offset..expected.span.end + offset);
-        assert_eq!((&entity.label, entity.score), (&expected.label, expected.score));
+        assert_eq!(
+            entity.range(),
+            expected.span.start + offset..expected.span.end + offset
+        );
+        assert_eq!(
+            (&entity.label, entity.score),
+            (&expected.label, expected.score)
+        );
     }
 }
 
 #[test]
 fn threads_and_company_change_nothing() {
     let articles = articles();
-    let texts: Vec<_> = articles.values().take(4).map(|article| &article.text).collect();
-    let alone: Vec<_> = texts.iter().map(|text| RECOGNIZER.recognize(text, "it").unwrap()).collect();
+    let texts: Vec<_> = articles
+        .values()
+        .take(4)
+        .map(|article| &article.text)
+        .collect();
+    let alone: Vec<_> = texts
+        .iter()
+        .map(|text| RECOGNIZER.recognize(text, "it").unwrap())
+        .collect();
     for threads in [1, 3] {
-        let builder = Recognizer::builder().runtime(Runtime::Rten).threads(threads);
+        let builder = Recognizer::builder()
+            .runtime(Runtime::Rten)
+            .threads(threads);
         let recognizer = builder.build().unwrap();
         let batch = recognizer.recognize_batch(&texts, "it");
-        assert_eq!(batch.into_iter().map(Result::unwrap).collect::<Vec<_>>(), alone);
+        assert_eq!(
+            batch.into_iter().map(Result::unwrap).collect::<Vec<_>>(),
+            alone
+        );
     }
     std::thread::scope(|scope| {
         for (text, alone) in texts.iter().zip(&alone) {

@@ -12,7 +12,9 @@ use nerite::{Entity, Error, Recognizer, Runtime};
 fn onnxruntime(builder: nerite::RecognizerBuilder) -> Option<Recognizer> {
     match builder.runtime(Runtime::OnnxRuntime).build() {
         Ok(recognizer) => Some(recognizer),
-        Err(e @ Error::RuntimeUnavailable { .. }) if env::var_os("NERITE_REQUIRE_ORT").is_none() => {
+        Err(e @ Error::RuntimeUnavailable { .. })
+            if env::var_os("NERITE_REQUIRE_ORT").is_none() =>
+        {
             eprintln!("skipped: {e}");
             None
         }
@@ -22,20 +24,30 @@ fn onnxruntime(builder: nerite::RecognizerBuilder) -> Option<Recognizer> {
 
 fn articles() -> Vec<AnnotatedText> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/it");
-    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    files.map(|path| AnnotatedText::from_markup(&fs::read_to_string(path).unwrap()).unwrap()).collect()
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    files
+        .map(|path| AnnotatedText::from_markup(&fs::read_to_string(path).unwrap()).unwrap())
+        .collect()
 }
 
 #[test]
 fn both_engines_find_the_same_entities() {
-    let Some(ort) = onnxruntime(Recognizer::builder()) else { return };
-    let rten = Recognizer::builder().runtime(Runtime::Rten).build().unwrap();
+    let Some(ort) = onnxruntime(Recognizer::builder()) else {
+        return;
+    };
+    let rten = Recognizer::builder()
+        .runtime(Runtime::Rten)
+        .build()
+        .unwrap();
     let (mut same, mut all) = (0, 0);
     let mut scores = [&ort, &rten].map(|recognizer| Evaluation::new(recognizer.labels()));
     for article in articles() {
         let [a, b] = [&ort, &rten].map(|r| r.recognize(&article.text, "it").unwrap());
         let has = |entity: &&Entity| {
-            b.iter().any(|other| other.span == entity.span && other.label == entity.label)
+            b.iter()
+                .any(|other| other.span == entity.span && other.label == entity.label)
         };
         same += a.iter().filter(has).count();
         all += a.len().max(b.len());
@@ -43,17 +55,41 @@ fn both_engines_find_the_same_entities() {
         scores[1].add(&article, &b);
     }
     let [a, b] = scores.map(|score| score.micro().span.f1());
-    assert!(same as f64 >= 0.985 * all as f64, "{same} of {all} entities are the same");
-    assert!((a - b).abs() < 1.0, "F1 is {a:.2} on ONNX Runtime and {b:.2} on rten");
+    assert!(
+        same as f64 >= 0.985 * all as f64,
+        "{same} of {all} entities are the same"
+    );
+    assert!(
+        (a - b).abs() < 1.0,
+        "F1 is {a:.2} on ONNX Runtime and {b:.2} on rten"
+    );
 }
 
 #[test]
 fn every_kind_of_export_runs_on_both() {
-    for model in ["bert-wordpiece", "distilbert-uncased", "xlmr-unigram", "roberta-bpe", "deberta-io"] {
-        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(model);
-        let Some(ort) = onnxruntime(Recognizer::builder().model_dir(&dir)) else { return };
-        let rten = Recognizer::builder().model_dir(&dir).runtime(Runtime::Rten).build().unwrap();
-        for text in ["Mario Rossi lavora alla Banca Lombarda di Milano.", "Zoë, 東京 🎉", ""] {
+    for model in [
+        "bert-wordpiece",
+        "distilbert-uncased",
+        "xlmr-unigram",
+        "roberta-bpe",
+        "deberta-io",
+    ] {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures")
+            .join(model);
+        let Some(ort) = onnxruntime(Recognizer::builder().model_dir(&dir)) else {
+            return;
+        };
+        let rten = Recognizer::builder()
+            .model_dir(&dir)
+            .runtime(Runtime::Rten)
+            .build()
+            .unwrap();
+        for text in [
+            "Mario Rossi lavora alla Banca Lombarda di Milano.",
+            "Zoë, 東京 🎉",
+            "",
+        ] {
             let [a, b] = [&ort, &rten].map(|r| r.recognize(text, "it").unwrap());
             let spans = |entities: &[Entity]| -> Vec<_> {
                 entities.iter().map(|e| (e.span, e.label.clone())).collect()
@@ -75,17 +111,31 @@ fn a_broken_graph_is_named() {
     if onnxruntime(Recognizer::builder()).is_none() {
         return;
     }
-    let builder = Recognizer::builder().model_dir(dir.path()).runtime(Runtime::OnnxRuntime);
+    let builder = Recognizer::builder()
+        .model_dir(dir.path())
+        .runtime(Runtime::OnnxRuntime);
     let error = builder.build().unwrap_err();
-    assert!(matches!(&error, Error::ModelFileInvalid { path, .. } if path.ends_with("model.onnx")), "{error}");
+    assert!(
+        matches!(&error, Error::ModelFileInvalid { path, .. } if path.ends_with("model.onnx")),
+        "{error}"
+    );
 }
 
 #[test]
 fn threads_share_sessions_and_change_nothing() {
-    let Some(ort) = onnxruntime(Recognizer::builder().threads(2)) else { return };
+    let Some(ort) = onnxruntime(Recognizer::builder().threads(2)) else {
+        return;
+    };
     let articles = articles();
-    let texts: Vec<_> = articles.iter().take(3).map(|article| &article.text).collect();
-    let alone: Vec<_> = texts.iter().map(|text| ort.recognize(text, "it").unwrap()).collect();
+    let texts: Vec<_> = articles
+        .iter()
+        .take(3)
+        .map(|article| &article.text)
+        .collect();
+    let alone: Vec<_> = texts
+        .iter()
+        .map(|text| ort.recognize(text, "it").unwrap())
+        .collect();
     std::thread::scope(|scope| {
         for caller in 0..6 {
             let (ort, texts, alone) = (&ort, &texts, &alone);
@@ -107,7 +157,10 @@ fn auto_takes_onnxruntime_where_it_is() {
             let other = Recognizer::builder()
                 .runtime(Runtime::OnnxRuntime)
                 .onnxruntime_library("another/libonnxruntime.so");
-            assert!(matches!(other.build(), Err(Error::RuntimeUnavailable { .. })));
+            assert!(matches!(
+                other.build(),
+                Err(Error::RuntimeUnavailable { .. })
+            ));
         }
         None => assert_eq!(auto, Runtime::Rten),
     }

@@ -9,13 +9,20 @@ use nerite::{Error, Recognizer, Runtime};
 use tempfile::TempDir;
 
 fn fixture(model: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(model)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(model)
 }
 
 /// A copy of a fixture to break.
 fn copy(model: &str) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    for name in ["config.json", "tokenizer.json", "tokenizer_config.json", "model.onnx"] {
+    for name in [
+        "config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "model.onnx",
+    ] {
         let source = fixture(model).join(name);
         if source.exists() {
             fs::copy(source, dir.path().join(name)).unwrap();
@@ -25,20 +32,35 @@ fn copy(model: &str) -> TempDir {
 }
 
 fn load(dir: &Path) -> Result<Recognizer, Error> {
-    Recognizer::builder().model_dir(dir).runtime(Runtime::Rten).build()
+    Recognizer::builder()
+        .model_dir(dir)
+        .runtime(Runtime::Rten)
+        .build()
 }
 
 #[test]
 fn every_kind_of_export_loads_and_recognises() {
-    let models =
-        ["bert-wordpiece", "distilbert-uncased", "xlmr-unigram", "roberta-bpe", "deberta-io"];
+    let models = [
+        "bert-wordpiece",
+        "distilbert-uncased",
+        "xlmr-unigram",
+        "roberta-bpe",
+        "deberta-io",
+    ];
     let text = "Mario Rossi lavora alla Banca Lombarda di Milano.";
     for model in models {
         let recognizer = load(&fixture(model)).unwrap();
         assert!(recognizer.languages().is_empty());
         let entities = recognizer.recognize(text, "it").unwrap();
-        let found: Vec<_> = entities.iter().map(|e| (e.text.as_str(), e.label.as_str())).collect();
-        let expected = [("Mario Rossi", "PER"), ("Banca Lombarda", "ORG"), ("Milano", "LOC")];
+        let found: Vec<_> = entities
+            .iter()
+            .map(|e| (e.text.as_str(), e.label.as_str()))
+            .collect();
+        let expected = [
+            ("Mario Rossi", "PER"),
+            ("Banca Lombarda", "ORG"),
+            ("Milano", "LOC"),
+        ];
         assert_eq!(found, expected, "{model}");
     }
 }
@@ -54,7 +76,10 @@ fn missing_files_are_named() {
         }
     }
     let error = load(Path::new("no/such/folder")).unwrap_err().to_string();
-    assert!(error.starts_with("`no/such/folder/config.json` is missing:"), "{error}");
+    assert!(
+        error.starts_with("`no/such/folder/config.json` is missing:"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -72,7 +97,10 @@ fn broken_files_are_named_with_their_source() {
         fs::write(&path, &content[..keep]).unwrap();
         match load(dir.path()) {
             Err(error @ Error::ModelFileInvalid { .. }) => {
-                assert!(error.to_string().contains(&*path.to_string_lossy()), "{error}");
+                assert!(
+                    error.to_string().contains(&*path.to_string_lossy()),
+                    "{error}"
+                );
                 assert!(error.source().is_some(), "{error}");
             }
             other => panic!("{name} of {keep} bytes: {other:?}"),
@@ -84,7 +112,10 @@ fn broken_files_are_named_with_their_source() {
 fn an_empty_graph_is_refused() {
     let dir = copy("bert-wordpiece");
     fs::write(dir.path().join("model.onnx"), "").unwrap();
-    assert!(matches!(load(dir.path()), Err(Error::ModelFileInvalid { .. })));
+    assert!(matches!(
+        load(dir.path()),
+        Err(Error::ModelFileInvalid { .. })
+    ));
 }
 
 /// Rewrites the copy's `config.json`.
@@ -99,15 +130,29 @@ fn with_config(edit: impl Fn(&mut serde_json::Value)) -> Result<Recognizer, Erro
 
 #[test]
 fn configurations_that_do_not_fit_are_refused() {
-    let fewer = with_config(|config| config["id2label"] = serde_json::json!({"0": "O", "1": "B-PER"}));
-    assert!(matches!(fewer, Err(Error::LabelCountMismatch { labels: 2, outputs: 9, .. })), "{fewer:?}");
+    let fewer =
+        with_config(|config| config["id2label"] = serde_json::json!({"0": "O", "1": "B-PER"}));
+    assert!(
+        matches!(
+            fewer,
+            Err(Error::LabelCountMismatch {
+                labels: 2,
+                outputs: 9,
+                ..
+            })
+        ),
+        "{fewer:?}"
+    );
 
     let nameless = with_config(|config| {
         for id in 0..9 {
             config["id2label"][id.to_string()] = format!("LABEL_{id}").into();
         }
     });
-    assert!(matches!(nameless, Err(Error::UnknownTagScheme { .. })), "{nameless:?}");
+    assert!(
+        matches!(nameless, Err(Error::UnknownTagScheme { .. })),
+        "{nameless:?}"
+    );
 
     let none = with_config(|config| config["id2label"] = serde_json::Value::Null);
     let message = none.unwrap_err().to_string();
@@ -121,17 +166,28 @@ fn configurations_that_do_not_fit_are_refused() {
 fn languages_of_the_configuration_are_the_only_ones() {
     let recognizer = with_config(|config| config["languages"] = serde_json::json!(["it", "eng"]));
     let recognizer = recognizer.unwrap();
-    let tags: Vec<_> = recognizer.languages().iter().map(|language| language.as_str()).collect();
+    let tags: Vec<_> = recognizer
+        .languages()
+        .iter()
+        .map(|language| language.as_str())
+        .collect();
     assert_eq!(tags, ["it", "en"]);
     assert!(recognizer.recognize("Roma", "en-GB").is_ok());
     let error = recognizer.recognize("Roma", "fr").unwrap_err().to_string();
-    assert_eq!(error, "this model does not know the language `fr`; it knows it, en");
+    assert_eq!(
+        error,
+        "this model does not know the language `fr`; it knows it, en"
+    );
 }
 
 #[test]
 fn the_tokenizer_of_another_model_is_an_error_and_no_panic() {
     let dir = copy("bert-wordpiece");
-    fs::copy(fixture("roberta-bpe").join("tokenizer.json"), dir.path().join("tokenizer.json")).unwrap();
+    fs::copy(
+        fixture("roberta-bpe").join("tokenizer.json"),
+        dir.path().join("tokenizer.json"),
+    )
+    .unwrap();
     if let Ok(recognizer) = load(dir.path()) {
         let _ = recognizer.recognize("Mario Rossi lavora a Milano. 東京 🎉", "it");
     }

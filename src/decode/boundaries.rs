@@ -69,7 +69,9 @@ fn trim_opening(text: &str, mut range: Range<usize>) -> Range<usize> {
 /// not at its end: `(Neo)Ware` does, `(Neoware)` does not.
 fn closes_inside(after: &str, opening: char) -> bool {
     let closing = partner(opening);
-    after.find(closing).is_some_and(|at| !after[at + closing.len_utf8()..].is_empty())
+    after
+        .find(closing)
+        .is_some_and(|at| !after[at + closing.len_utf8()..].is_empty())
 }
 
 fn partner(bracket: char) -> char {
@@ -90,12 +92,14 @@ const ITALIAN: &[&str] = &[
 ];
 
 /// French ones.
-const FRENCH: &[&str] =
-    &["l", "d", "j", "m", "t", "s", "c", "n", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu"];
+const FRENCH: &[&str] = &[
+    "l", "d", "j", "m", "t", "s", "c", "n", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu",
+];
 
 /// Names that keep their article, by what follows it.
-const WITH_ARTICLE: &[&str] =
-    &["Aquila", "Aia", "Avana", "Espresso", "Oréal", "Equipe", "Équipe", "Unità", "Oise"];
+const WITH_ARTICLE: &[&str] = &[
+    "Aquila", "Aia", "Avana", "Espresso", "Oréal", "Equipe", "Équipe", "Unità", "Oise",
+];
 
 /// Drops the elided article or preposition of `dell'Alibaba`, but not that of `L'Aquila`,
 /// `D'Alema` or `d'Annunzio`: capitalised ones go only at the beginning of a sentence, and neither
@@ -107,7 +111,9 @@ fn trim_elision(text: &str, range: Range<usize>, label: &Label, lang: Language) 
         _ => return range,
     };
     let name = &text[range.clone()];
-    let Some(apostrophe) = name.find(['\'', '’']) else { return range };
+    let Some(apostrophe) = name.find(['\'', '’']) else {
+        return range;
+    };
     let (particle, rest) = name.split_at(apostrophe);
     let rest = rest.trim_start_matches(['\'', '’']);
     if rest.is_empty() || !particles.contains(&particle.to_lowercase().as_str()) {
@@ -132,7 +138,12 @@ fn begins_sentence(text: &str, at: usize) -> bool {
 }
 
 /// Drops quotes, brackets, punctuation and the English possessive after the name.
-fn trim_closing(text: &str, mut range: Range<usize>, last_word: usize, lang: Language) -> Range<usize> {
+fn trim_closing(
+    text: &str,
+    mut range: Range<usize>,
+    last_word: usize,
+    lang: Language,
+) -> Range<usize> {
     while let Some(last) = text[range.clone()].chars().next_back() {
         let before = &text[range.start..range.end - last.len_utf8()];
         let dropped = match last {
@@ -202,7 +213,9 @@ mod tests {
         let start = marked.find('<').unwrap();
         let end = marked.find('>').unwrap() - 1;
         let text: String = marked.chars().filter(|c| !matches!(c, '<' | '>')).collect();
-        let last_word = text[start..end].rfind(' ').map_or(start, |at| start + at + 1);
+        let last_word = text[start..end]
+            .rfind(' ')
+            .map_or(start, |at| start + at + 1);
         text[trim(&text, start..end, last_word, label, lang.parse().unwrap())].to_owned()
     }
 

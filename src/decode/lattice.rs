@@ -83,7 +83,9 @@ fn best_of(tags: impl Iterator<Item = usize>, scores: ArrayView1<f32>) -> Option
 fn runs(path: &[usize], tags: &Tags) -> Vec<(Range<usize>, usize)> {
     let mut runs: Vec<(Range<usize>, usize)> = Vec::new();
     for (word, &tag) in path.iter().enumerate() {
-        let Some(entity_type) = tags.entity_type(tag) else { continue };
+        let Some(entity_type) = tags.entity_type(tag) else {
+            continue;
+        };
         match runs.last_mut() {
             Some((run, _)) if run.end == word && tags.continues(path[word - 1], tag) => {
                 run.end += 1;
@@ -112,7 +114,11 @@ impl<'e> Marginals<'e> {
             for tag in 0..width {
                 let arriving = match word {
                     0 => f32::from(u8::from(tags.may_start(tag))),
-                    _ => tags.predecessors(tag).iter().map(|&b| forward[[word - 1, b]]).sum(),
+                    _ => tags
+                        .predecessors(tag)
+                        .iter()
+                        .map(|&b| forward[[word - 1, b]])
+                        .sum(),
                 };
                 forward[[word, tag]] = arriving * emissions[[word, tag]];
             }
@@ -122,8 +128,10 @@ impl<'e> Marginals<'e> {
         }
         let mut backward = Array2::<f32>::zeros((words, width));
         let last = words - 1;
-        let ending: f32 =
-            (0..width).filter(|&tag| tags.may_end(tag)).map(|tag| forward[[last, tag]]).sum();
+        let ending: f32 = (0..width)
+            .filter(|&tag| tags.may_end(tag))
+            .map(|tag| forward[[last, tag]])
+            .sum();
         for tag in (0..width).filter(|&tag| tags.may_end(tag)) {
             backward[[last, tag]] = 1.0 / ending;
         }
@@ -136,7 +144,12 @@ impl<'e> Marginals<'e> {
                 }
             }
         }
-        Self { emissions, forward, backward, scale }
+        Self {
+            emissions,
+            forward,
+            backward,
+            scale,
+        }
     }
 
     /// Probability that the words of `run` carry their tags on `path`, and that the entity ends
@@ -180,7 +193,11 @@ mod tests {
     use crate::decode::scheme::TagScheme;
 
     fn tags(labels: &str, scheme: Option<TagScheme>) -> Tags {
-        Tags::new(&labels.split(' ').map(str::to_owned).collect::<Vec<_>>(), scheme).unwrap()
+        Tags::new(
+            &labels.split(' ').map(str::to_owned).collect::<Vec<_>>(),
+            scheme,
+        )
+        .unwrap()
     }
 
     /// Every path of `words` words that the scheme allows, with its probability.
@@ -219,7 +236,11 @@ mod tests {
                     path[run.0.clone()] == best[run.0.clone()] && runs(path, tags).contains(&run)
                 });
                 let score = sharing.map(|(_, p)| p).sum::<f64>() / total;
-                Chunk { words: run.0, entity_type: run.1, score: score as f32 }
+                Chunk {
+                    words: run.0,
+                    entity_type: run.1,
+                    score: score as f32,
+                }
             })
             .collect()
     }
@@ -254,7 +275,10 @@ mod tests {
             [0.0, 0.0, 0.0, 1.0, 0.0],
         ];
         let chunks = chunks(probabilities.view(), &tags);
-        let words: Vec<_> = chunks.iter().map(|c| (c.words.clone(), c.entity_type)).collect();
+        let words: Vec<_> = chunks
+            .iter()
+            .map(|c| (c.words.clone(), c.entity_type))
+            .collect();
         assert_eq!(words, [(0..2, 0), (2..3, 0), (4..5, 1)]);
         assert!(chunks.iter().all(|c| c.score > 0.999));
     }

@@ -16,8 +16,8 @@ use crate::entity::{Entity, Label, Span};
 use crate::language::Language;
 use crate::tokens::Encoding;
 
-pub(crate) use scheme::Tags;
 pub use scheme::TagScheme;
+pub(crate) use scheme::Tags;
 pub use words::AggregationStrategy;
 
 /// Turns the logits of one input into entities.
@@ -55,7 +55,10 @@ impl Decoder {
         for chunk in lattice::chunks(probabilities.view(), &self.tags) {
             let label = &self.tags.types()[chunk.entity_type];
             let (first, last) = (in_text(chunk.words.start), in_text(chunk.words.end - 1));
-            let wanted = self.labels.as_ref().is_none_or(|labels| labels.contains(label));
+            let wanted = self
+                .labels
+                .as_ref()
+                .is_none_or(|labels| labels.contains(label));
             if !wanted || chunk.score < self.min_score || !owned.contains(&first.start) {
                 continue;
             }

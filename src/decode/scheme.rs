@@ -72,10 +72,13 @@ impl Tags {
                 _ => (Part::Inside, label.as_str()),
             };
             let label = Label::from(name);
-            let index = types.iter().position(|known| *known == label).unwrap_or_else(|| {
-                types.push(label);
-                types.len() - 1
-            });
+            let index = types
+                .iter()
+                .position(|known| *known == label)
+                .unwrap_or_else(|| {
+                    types.push(label);
+                    types.len() - 1
+                });
             tags.push(Tag::Entity(part, index));
         }
         if !tags.contains(&Tag::Outside) {
@@ -86,9 +89,18 @@ impl Tags {
             return Err("some types have a prefix and some have none".to_owned());
         }
         let scheme = scheme.unwrap_or_else(|| detect(&tags, &types));
-        let mut this = Self { tags, types, scheme, predecessors: Vec::new() };
+        let mut this = Self {
+            tags,
+            types,
+            scheme,
+            predecessors: Vec::new(),
+        };
         this.predecessors = (0..labels.len())
-            .map(|next| (0..labels.len()).filter(|&before| this.may_follow(before, next)).collect())
+            .map(|next| {
+                (0..labels.len())
+                    .filter(|&before| this.may_follow(before, next))
+                    .collect()
+            })
             .collect();
         Ok(this)
     }
@@ -174,10 +186,12 @@ impl Tags {
 
 /// The scheme that the labels themselves show.
 fn detect(tags: &[Tag], types: &[Label]) -> TagScheme {
-    let any = |part| tags.iter().any(|tag| matches!(tag, Tag::Entity(p, _) if *p == part));
+    let any = |part| {
+        tags.iter()
+            .any(|tag| matches!(tag, Tag::Entity(p, _) if *p == part))
+    };
     let has = |part, entity_type| tags.contains(&Tag::Entity(part, entity_type));
-    let inside_only =
-        (0..types.len()).any(|t| has(Part::Inside, t) && !has(Part::Begin, t));
+    let inside_only = (0..types.len()).any(|t| has(Part::Inside, t) && !has(Part::Begin, t));
     if any(Part::End) || any(Part::Single) {
         TagScheme::Bioes
     } else if !any(Part::Begin) {
@@ -194,7 +208,10 @@ mod tests {
     use super::*;
 
     fn tags(labels: &str) -> Result<Tags, String> {
-        Tags::new(&labels.split(' ').map(str::to_owned).collect::<Vec<_>>(), None)
+        Tags::new(
+            &labels.split(' ').map(str::to_owned).collect::<Vec<_>>(),
+            None,
+        )
     }
 
     #[test]
@@ -206,7 +223,11 @@ mod tests {
             ("O B-PER I-PER B-ORG I-ORG", TagScheme::Bio, "PER ORG"),
             ("O B_PER I_PER", TagScheme::Bio, "PER"),
             ("O B-PER B-ORG I-ORG", TagScheme::Bio, "PER ORG"),
-            ("B-LOC B-ORG I-LOC I-ORG I-PER O", TagScheme::Iob1, "LOC ORG PER"),
+            (
+                "B-LOC B-ORG I-LOC I-ORG I-PER O",
+                TagScheme::Iob1,
+                "LOC ORG PER",
+            ),
             ("O B-PER I-PER E-PER S-PER", TagScheme::Bioes, "PER"),
             ("O B-PER I-PER L-PER U-PER", TagScheme::Bioes, "PER"),
             ("B-NAME M-NAME E-NAME S-NAME O", TagScheme::Bioes, "NAME"),
@@ -259,12 +280,11 @@ mod tests {
         assert_eq!(forbidden("O A B"), [""; 0]);
         assert_eq!(
             forbidden("O B-A I-A B-B I-B"),
-            ["^>I-A", "O>I-A", "B-B>I-A", "I-B>I-A", "^>I-B", "O>I-B", "B-A>I-B", "I-A>I-B"]
+            [
+                "^>I-A", "O>I-A", "B-B>I-A", "I-B>I-A", "^>I-B", "O>I-B", "B-A>I-B", "I-A>I-B"
+            ]
         );
-        assert_eq!(
-            forbidden("O I-A B-A I-B"),
-            ["^>B-A", "O>B-A", "I-B>B-A"]
-        );
+        assert_eq!(forbidden("O I-A B-A I-B"), ["^>B-A", "O>B-A", "I-B>B-A"]);
         assert_eq!(
             forbidden("O B-A I-A E-A S-A"),
             [

@@ -37,7 +37,9 @@ pub(super) fn probabilities(
     for (word, mut row) in words.iter().zip(rows.rows_mut()) {
         let first = softmax(logits.row(word.tokens.start));
         let of_types = || {
-            word.tokens.clone().map(|token| type_probabilities(&softmax(logits.row(token)), tags))
+            word.tokens
+                .clone()
+                .map(|token| type_probabilities(&softmax(logits.row(token)), tags))
         };
         let probabilities = match strategy {
             AggregationStrategy::Simple | AggregationStrategy::First => first,
@@ -46,7 +48,8 @@ pub(super) fn probabilities(
                 for token in of_types() {
                     mean.iter_mut().zip(token).for_each(|(sum, p)| *sum += p);
                 }
-                mean.iter_mut().for_each(|sum| *sum /= word.tokens.len() as f32);
+                mean.iter_mut()
+                    .for_each(|sum| *sum /= word.tokens.len() as f32);
                 shared_out(&mean, &first, tags)
             }
             AggregationStrategy::Max => {
@@ -104,11 +107,17 @@ mod tests {
         let tags = Tags::new(&labels, None).unwrap();
         let rows = [[0.5f32, 0.4, 0.1], [0.05, 0.05, 0.9], [0.6, 0.1, 0.3]];
         let logits = Array2::from_shape_fn((3, 3), |(token, tag)| rows[token][tag].ln());
-        let words = [Word { range: 0..3, tokens: 0..3 }];
+        let words = [Word {
+            range: 0..3,
+            tokens: 0..3,
+        }];
         let table = [
             (AggregationStrategy::First, [0.5, 0.4, 0.1]),
             (AggregationStrategy::Max, [0.05, 0.95 * 0.8, 0.95 * 0.2]),
-            (AggregationStrategy::Average, [1.15 / 3.0, 1.85 / 3.0 * 0.8, 1.85 / 3.0 * 0.2]),
+            (
+                AggregationStrategy::Average,
+                [1.15 / 3.0, 1.85 / 3.0 * 0.8, 1.85 / 3.0 * 0.2],
+            ),
         ];
         for (strategy, expected) in table {
             let found = probabilities(logits.view(), &words, strategy, &tags);

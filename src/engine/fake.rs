@@ -19,16 +19,34 @@ impl Fake {
         outputs: Option<usize>,
         script: impl Fn(&Encoding) -> Result<Array2<f32>, Failure> + Send + Sync + 'static,
     ) -> Self {
-        let info = EngineInfo { runtime: Runtime::Rten, library: None, threads: 2 };
-        Self { info, outputs, script: Box::new(script) }
+        let info = EngineInfo {
+            runtime: Runtime::Rten,
+            library: None,
+            threads: 2,
+        };
+        Self {
+            info,
+            outputs,
+            script: Box::new(script),
+        }
     }
 
     /// An engine that is sure of one tag a token: the one that `tag_of` gives for its id.
-    pub(crate) fn tagging(labels: usize, tag_of: impl Fn(i64) -> usize + Send + Sync + 'static) -> Self {
+    pub(crate) fn tagging(
+        labels: usize,
+        tag_of: impl Fn(i64) -> usize + Send + Sync + 'static,
+    ) -> Self {
         Self::new(Some(labels), move |encoding| {
-            Ok(Array2::from_shape_fn((encoding.ids.len(), labels), |(token, label)| {
-                if tag_of(encoding.ids[token]) == label { 12.0 } else { 0.0 }
-            }))
+            Ok(Array2::from_shape_fn(
+                (encoding.ids.len(), labels),
+                |(token, label)| {
+                    if tag_of(encoding.ids[token]) == label {
+                        12.0
+                    } else {
+                        0.0
+                    }
+                },
+            ))
         })
     }
 }

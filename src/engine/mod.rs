@@ -11,7 +11,7 @@ pub(crate) mod onnxruntime;
 mod rten;
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ndarray::Array2;
 
@@ -87,13 +87,19 @@ pub(crate) struct Failure {
 
 impl Failure {
     fn new(problem: impl Into<String>) -> Self {
-        Self { problem: problem.into(), source: None }
+        Self {
+            problem: problem.into(),
+            source: None,
+        }
     }
 
     #[cfg(any(feature = "ort", feature = "rten"))]
     fn from_source(source: impl Into<BoxError>) -> Self {
         let source = source.into();
-        Self { problem: source.to_string(), source: Some(source) }
+        Self {
+            problem: source.to_string(),
+            source: Some(source),
+        }
     }
 }
 
@@ -105,7 +111,9 @@ pub(crate) fn run(engine: &dyn Engine, input: &Encoding) -> Result<Array2<f32>, 
             let problem = format!("the model gave logits for {} tokens", logits.nrows());
             Err(Failure::new(problem))
         } else if !logits.iter().all(|logit| logit.is_finite()) {
-            Err(Failure::new("the model gave logits that are not finite numbers"))
+            Err(Failure::new(
+                "the model gave logits that are not finite numbers",
+            ))
         } else {
             Ok(logits)
         }
@@ -119,14 +127,15 @@ pub(crate) fn run(engine: &dyn Engine, input: &Encoding) -> Result<Array2<f32>, 
 }
 
 /// What to make an engine of.
-pub(crate) struct Options<'o> {
+pub(crate) struct Options {
     pub runtime: Runtime,
     pub threads: usize,
     /// ONNX Runtime's shared library, if the caller names one.
-    pub library: Option<&'o Path>,
+    #[cfg(feature = "ort")]
+    pub library: Option<PathBuf>,
     /// The process's ONNX Runtime environment, if the caller has one.
     #[cfg(feature = "ort")]
-    pub environment: Option<&'o ort::environment::Environment>,
+    pub environment: Option<ort::environment::Environment>,
 }
 
 /// Makes the engine that `options` ask for.
@@ -135,7 +144,9 @@ pub(crate) fn load(graph: &Graph, options: &Options) -> Result<Box<dyn Engine>, 
         Runtime::OnnxRuntime => load_onnxruntime(graph, options),
         Runtime::Rten => load_rten(graph, options),
         Runtime::Auto => match load_onnxruntime(graph, options) {
-            Err(Error::RuntimeUnavailable { problem, source, .. }) if cfg!(feature = "rten") => {
+            Err(Error::RuntimeUnavailable {
+                problem, source, ..
+            }) if cfg!(feature = "rten") => {
                 tracing::debug!(problem, ?source, "no ONNX Runtime; running on rten");
                 load_rten(graph, options)
             }
@@ -232,7 +243,11 @@ fn matrix(shape: &[usize], logits: Vec<f32>) -> Result<Array2<f32>, Failure> {
 #[cfg(any(feature = "ort", feature = "rten"))]
 impl Graph {
     fn invalid(&self, problem: impl Into<String>, source: Option<BoxError>) -> Error {
-        Error::ModelFileInvalid { path: self.path.clone(), problem: problem.into(), source }
+        Error::ModelFileInvalid {
+            path: self.path.clone(),
+            problem: problem.into(),
+            source,
+        }
     }
 
     fn unreadable(&self, source: impl Into<BoxError>) -> Error {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::Array2;
-use rten::{Dimension, Model, NodeId, RunOptions, ThreadPool, Value};
+use rten::{Dimension, Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, Tensor};
 
@@ -34,18 +34,28 @@ struct Worker {
 
 impl Worker {
     fn new() -> Self {
-        Self { pool: Arc::new(ThreadPool::with_num_threads(1)), inputs: AtomicUsize::new(0) }
+        Self {
+            pool: Arc::new(ThreadPool::with_num_threads(1)),
+            inputs: AtomicUsize::new(0),
+        }
     }
 }
 
 impl Rten {
     pub(super) fn load(graph: &Graph, threads: usize) -> Result<Self, Error> {
+        let mut options = ModelOptions::with_all_ops();
+        options.prepack_weights(true);
         let model = match graph.embedded {
-            Some(bytes) => Model::load_static_slice(bytes),
-            None => Model::load_file(&graph.path),
+            Some(bytes) => options.load_static_slice(bytes),
+            None => options.load_file(&graph.path),
         }
         .map_err(|e| graph.unreadable(e))?;
-        let name = |id: NodeId| model.node_info(id).and_then(|info| info.name()).unwrap_or_default();
+        let name = |id: NodeId| {
+            model
+                .node_info(id)
+                .and_then(|info| info.name())
+                .unwrap_or_default()
+        };
         let inputs = model
             .input_ids()
             .iter()
@@ -55,7 +65,11 @@ impl Rten {
         let logits = outputs.get(logits_output(outputs.iter().map(|&id| name(id))));
         let logits = *logits.ok_or_else(|| graph.invalid("it has no output", None))?;
         Ok(Self {
-            info: EngineInfo { runtime: Runtime::Rten, library: None, threads },
+            info: EngineInfo {
+                runtime: Runtime::Rten,
+                library: None,
+                threads,
+            },
             inputs,
             logits,
             workers: (0..threads).map(|_| Worker::new()).collect(),
@@ -86,15 +100,20 @@ impl Engine for Rten {
                 (id, Value::from(values).into())
             })
             .collect();
-        let idlest = self.workers.iter().min_by_key(|worker| worker.inputs.load(Ordering::Relaxed));
+        let idlest = self
+            .workers
+            .iter()
+            .min_by_key(|worker| worker.inputs.load(Ordering::Relaxed));
         let worker = idlest.expect("there is at least one thread");
         worker.inputs.fetch_add(1, Ordering::Relaxed);
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&worker.pool)));
         let outputs = self.model.run(inputs, &[self.logits], Some(options));
         worker.inputs.fetch_sub(1, Ordering::Relaxed);
         let mut outputs = outputs.map_err(Failure::from_source)?;
-        let logits = outputs.pop().ok_or_else(|| Failure::new("the model gave no output"))?;
+        let logits = outputs
+            .pop()
+            .ok_or_else(|| Failure::new("the model gave no output"))?;
         let logits: Tensor<f32> = logits.try_into().map_err(Failure::from_source)?;
-        matrix(&logits.shape().to_vec(), logits.to_vec())
+        matrix(logits.shape(), logits.to_vec())
     }
 }

@@ -34,7 +34,10 @@ pub fn read_conll(content: &str) -> Result<Vec<AnnotatedText>, FormatError> {
         if line.is_empty() {
             items.extend(std::mem::take(&mut sentence).finish());
         } else if !line.starts_with("-DOCSTART-") {
-            sentence.push(line).map_err(|problem| FormatError { line: at + 1, problem })?;
+            sentence.push(line).map_err(|problem| FormatError {
+                line: at + 1,
+                problem,
+            })?;
         }
     }
     items.extend(sentence.finish());
@@ -68,7 +71,11 @@ impl Sentence {
         let (begins, label) = match tag.split_once('-') {
             Some(("B", label)) => (true, Label::from(label)),
             Some(("I", label)) => (false, Label::from(label)),
-            _ => return Err(format!("`{tag}` is not a tag; expected `O`, `B-TYPE` or `I-TYPE`")),
+            _ => {
+                return Err(format!(
+                    "`{tag}` is not a tag; expected `O`, `B-TYPE` or `I-TYPE`"
+                ));
+            }
         };
         match self.entities.last_mut() {
             Some((entity, last)) if self.in_entity && !begins && *last == label => {
@@ -115,16 +122,37 @@ impl Sentence {
 fn follows_closely(token: &str) -> bool {
     matches!(
         token,
-        "," | "." | ";" | ":" | "!" | "?" | ")" | "]" | "}" | "»" | "”" | "…" | "..." | "%"
-            | "’" | "-RRB-" | "n't" | "n’t"
-    ) || ["'s", "'S", "'re", "'ve", "'ll", "'m", "'d", "’s", "’re", "’ve", "’ll", "’m", "’d"]
-        .contains(&token)
+        "," | "."
+            | ";"
+            | ":"
+            | "!"
+            | "?"
+            | ")"
+            | "]"
+            | "}"
+            | "»"
+            | "”"
+            | "…"
+            | "..."
+            | "%"
+            | "’"
+            | "-RRB-"
+            | "n't"
+            | "n’t"
+    ) || [
+        "'s", "'S", "'re", "'ve", "'ll", "'m", "'d", "’s", "’re", "’ve", "’ll", "’m", "’d",
+    ]
+    .contains(&token)
 }
 
 /// Whether written text has no space after `token`.
 fn precedes_closely(token: &str) -> bool {
     let elided = token.ends_with(['\'', '’']) && token.chars().any(char::is_alphabetic);
-    elided || matches!(token, "(" | "[" | "{" | "«" | "“" | "„" | "‘" | "¿" | "¡" | "-LRB-")
+    elided
+        || matches!(
+            token,
+            "(" | "[" | "{" | "«" | "“" | "„" | "‘" | "¿" | "¡" | "-LRB-"
+        )
 }
 
 #[cfg(test)]
@@ -145,7 +173,10 @@ mod tests {
             ("Roma - Milano 2 - 1", "Roma - Milano 2 - 1"),
         ];
         for (tokens, expected) in table {
-            let content: String = tokens.split(' ').map(|token| format!("{token}\tO\n")).collect();
+            let content: String = tokens
+                .split(' ')
+                .map(|token| format!("{token}\tO\n"))
+                .collect();
             assert_eq!(read_conll(&content).unwrap()[0].text, expected);
         }
     }
@@ -157,20 +188,32 @@ mod tests {
         let found: Vec<Vec<_>> = items
             .iter()
             .map(|item| {
-                item.entities.iter().map(|(s, l)| (&item.text[s.range()], l.as_str())).collect()
+                item.entities
+                    .iter()
+                    .map(|(s, l)| (&item.text[s.range()], l.as_str()))
+                    .collect()
             })
             .collect();
         assert_eq!(
             found,
-            [vec![("A B", "PER"), ("C", "PER"), ("D", "ORG"), ("F", "ORG")], vec![("G", "LOC")]]
+            [
+                vec![("A B", "PER"), ("C", "PER"), ("D", "ORG"), ("F", "ORG")],
+                vec![("G", "LOC")]
+            ]
         );
     }
 
     #[test]
     fn faults_name_the_line() {
         let table = [
-            ("a\tO\nb", "line 2: `b` has no tag; expected a token and a tag"),
-            ("a\tPER", "line 1: `PER` is not a tag; expected `O`, `B-TYPE` or `I-TYPE`"),
+            (
+                "a\tO\nb",
+                "line 2: `b` has no tag; expected a token and a tag",
+            ),
+            (
+                "a\tPER",
+                "line 1: `PER` is not a tag; expected `O`, `B-TYPE` or `I-TYPE`",
+            ),
         ];
         for (content, message) in table {
             assert_eq!(read_conll(content).unwrap_err().to_string(), message);

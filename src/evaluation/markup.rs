@@ -25,7 +25,10 @@ pub fn read_markup(content: &str) -> Result<Vec<AnnotatedText>, FormatError> {
         .enumerate()
         .filter(|(_, line)| !line.trim().is_empty())
         .map(|(at, line)| {
-            parse(line).map_err(|problem| FormatError { line: at + 1, problem })
+            parse(line).map_err(|problem| FormatError {
+                line: at + 1,
+                problem,
+            })
         })
         .collect()
 }
@@ -89,9 +92,18 @@ mod tests {
     #[test]
     fn faults_name_the_line() {
         let table = [
-            ("ok\n[[Enel|ORG", "line 2: `[[Enel|ORG` is not closed by `]]`"),
-            ("[[Enel]]", "line 1: `[[Enel]]` is not of the form `[[text|LABEL]]`"),
-            ("[[|ORG]]", "line 1: `[[|ORG]]` is not of the form `[[text|LABEL]]`"),
+            (
+                "ok\n[[Enel|ORG",
+                "line 2: `[[Enel|ORG` is not closed by `]]`",
+            ),
+            (
+                "[[Enel]]",
+                "line 1: `[[Enel]]` is not of the form `[[text|LABEL]]`",
+            ),
+            (
+                "[[|ORG]]",
+                "line 1: `[[|ORG]]` is not of the form `[[text|LABEL]]`",
+            ),
             ("[[a [[b|ORG]] c|PER]]", "line 1: `[[a [[b|ORG]]` is nested"),
         ];
         for (content, message) in table {

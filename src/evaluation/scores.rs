@@ -21,12 +21,18 @@ pub struct Counts {
 impl Counts {
     /// Share of the recognised that is right, in percent; 0 if nothing was recognised.
     pub fn precision(&self) -> f64 {
-        percent(self.true_positives, self.true_positives + self.false_positives)
+        percent(
+            self.true_positives,
+            self.true_positives + self.false_positives,
+        )
     }
 
     /// Share of the gold that was recognised, in percent; 0 if there is no gold.
     pub fn recall(&self) -> f64 {
-        percent(self.true_positives, self.true_positives + self.false_negatives)
+        percent(
+            self.true_positives,
+            self.true_positives + self.false_negatives,
+        )
     }
 
     /// Harmonic mean of precision and recall, in percent.
@@ -54,7 +60,11 @@ impl Counts {
 }
 
 fn percent(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        100.0 * part as f64 / whole as f64
+    }
 }
 
 /// The counts of one type of entity, or of all together.
@@ -76,28 +86,47 @@ pub struct Evaluation {
 impl Evaluation {
     /// Scores entities of these types; gold and recognised ones of other types are passed over.
     pub fn new(labels: &[Label]) -> Self {
-        Self { labels: labels.to_vec(), types: BTreeMap::new() }
+        Self {
+            labels: labels.to_vec(),
+            types: BTreeMap::new(),
+        }
     }
 
     /// Counts the entities that were recognised in `item.text`.
     pub fn add(&mut self, item: &AnnotatedText, recognized: &[Entity]) {
         let labels = std::mem::take(&mut self.labels);
         let scored = |(_, label): &(Span, &Label)| labels.contains(label);
-        let gold: Vec<_> = item.entities.iter().map(|(s, l)| (*s, l)).filter(scored).collect();
-        let found: Vec<_> = recognized.iter().map(|e| (e.span, &e.label)).filter(scored).collect();
+        let gold: Vec<_> = item
+            .entities
+            .iter()
+            .map(|(s, l)| (*s, l))
+            .filter(scored)
+            .collect();
+        let found: Vec<_> = recognized
+            .iter()
+            .map(|e| (e.span, &e.label))
+            .filter(scored)
+            .collect();
         for &(span, label) in &gold {
-            self.counts(label).span.add(true, found.contains(&(span, label)));
+            self.counts(label)
+                .span
+                .add(true, found.contains(&(span, label)));
         }
         for &(_, label) in found.iter().filter(|entity| !gold.contains(entity)) {
             self.counts(label).span.add(false, true);
         }
         for (at, _) in item.text.unicode_word_indices() {
             let label_in = |entities: &[(Span, &Label)]| {
-                entities.iter().find(|(span, _)| span.range().contains(&at)).map(|e| e.1.clone())
+                entities
+                    .iter()
+                    .find(|(span, _)| span.range().contains(&at))
+                    .map(|e| e.1.clone())
             };
             let (gold, found) = (label_in(&gold), label_in(&found));
             if let Some(label) = &gold {
-                self.counts(label).token.add(true, found.as_ref() == Some(label));
+                self.counts(label)
+                    .token
+                    .add(true, found.as_ref() == Some(label));
             }
             if let Some(label) = found.filter(|label| gold.as_ref() != Some(label)) {
                 self.counts(&label).token.add(false, true);
@@ -117,10 +146,12 @@ impl Evaluation {
 
     /// The scores of all types together.
     pub fn micro(&self) -> Scores {
-        self.types.values().fold(Scores::default(), |sum, scores| Scores {
-            span: sum.span.merge(scores.span),
-            token: sum.token.merge(scores.token),
-        })
+        self.types
+            .values()
+            .fold(Scores::default(), |sum, scores| Scores {
+                span: sum.span.merge(scores.span),
+                token: sum.token.merge(scores.token),
+            })
     }
 
     /// Adds the counts of another evaluation.
@@ -141,7 +172,11 @@ mod tests {
     /// Scores the markup of `found` against that of `gold`.
     fn score(gold: &str, found: &str, labels: &[Label]) -> Evaluation {
         let mut evaluation = Evaluation::new(labels);
-        for (gold, found) in read_markup(gold).unwrap().iter().zip(read_markup(found).unwrap()) {
+        for (gold, found) in read_markup(gold)
+            .unwrap()
+            .iter()
+            .zip(read_markup(found).unwrap())
+        {
             let entities: Vec<_> = found
                 .entities
                 .into_iter()
@@ -181,7 +216,10 @@ mod tests {
     #[test]
     fn nothing_scores_zero() {
         let empty = score("nulla", "nulla", &[Label::Per]).micro();
-        assert_eq!((empty.span.precision(), empty.span.recall(), empty.span.f1()), (0.0, 0.0, 0.0));
+        assert_eq!(
+            (empty.span.precision(), empty.span.recall(), empty.span.f1()),
+            (0.0, 0.0, 0.0)
+        );
     }
 
     #[test]

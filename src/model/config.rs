@@ -44,8 +44,18 @@ struct TokenizerConfigFile {
 /// Models whose positions begin after the padding id, so that they take fewer tokens than they
 /// have positions.
 const OFFSET_POSITIONS: &[&str] = &[
-    "roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer", "ibert",
-    "data2vec-text", "roberta-prelayernorm", "xmod", "luke", "bertweet",
+    "roberta",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "camembert",
+    "mpnet",
+    "longformer",
+    "ibert",
+    "data2vec-text",
+    "roberta-prelayernorm",
+    "xmod",
+    "luke",
+    "bertweet",
 ];
 
 impl Config {
@@ -62,7 +72,10 @@ impl Config {
             source,
         };
         let file: ConfigFile = serde_json::from_slice(config).map_err(|e| {
-            invalid("it is not the configuration of a model; download it again".into(), Some(e.into()))
+            invalid(
+                "it is not the configuration of a model; download it again".into(),
+                Some(e.into()),
+            )
         })?;
         let id2label = file.id2label.ok_or_else(|| {
             let problem = "it has no `id2label`; export a model for token classification";
@@ -79,13 +92,19 @@ impl Config {
             Some(kind) if OFFSET_POSITIONS.contains(&kind) => file.pad_token_id.unwrap_or(1) + 1,
             _ => 0,
         };
-        let positions = file.max_position_embeddings.map(|p| p.saturating_sub(offset));
+        let positions = file
+            .max_position_embeddings
+            .map(|p| p.saturating_sub(offset));
         let tokenizer_limit = tokenizer_config
             .and_then(|json| serde_json::from_slice::<TokenizerConfigFile>(json).ok())
             .and_then(|file| file.model_max_length)
             .filter(|&limit| (1.0..1e6).contains(&limit))
             .map(|limit| limit as usize);
-        let max_tokens = [positions, tokenizer_limit].into_iter().flatten().filter(|&n| n > 0).min();
+        let max_tokens = [positions, tokenizer_limit]
+            .into_iter()
+            .flatten()
+            .filter(|&n| n > 0)
+            .min();
         Ok(Self {
             labels,
             max_tokens: max_tokens.unwrap_or(USUAL_TOKENS),
@@ -100,17 +119,37 @@ mod tests {
     use super::*;
 
     fn parse(config: &str, tokenizer_config: Option<&str>) -> Result<Config, Error> {
-        Config::parse(Path::new("m/config.json"), config.as_bytes(), tokenizer_config.map(str::as_bytes))
+        Config::parse(
+            Path::new("m/config.json"),
+            config.as_bytes(),
+            tokenizer_config.map(str::as_bytes),
+        )
     }
 
     #[test]
     fn token_limits() {
         let labels = r#""id2label":{"0":"O","1":"PER"}"#;
         let table = [
-            (r#""max_position_embeddings":512,"model_type":"bert""#, None, 512),
-            (r#""max_position_embeddings":514,"model_type":"xlm-roberta","pad_token_id":1"#, None, 512),
-            (r#""max_position_embeddings":514,"model_type":"roberta""#, Some(r#"{"model_max_length":128}"#), 128),
-            (r#""model_type":"xlnet""#, Some(r#"{"model_max_length":1e30}"#), 512),
+            (
+                r#""max_position_embeddings":512,"model_type":"bert""#,
+                None,
+                512,
+            ),
+            (
+                r#""max_position_embeddings":514,"model_type":"xlm-roberta","pad_token_id":1"#,
+                None,
+                512,
+            ),
+            (
+                r#""max_position_embeddings":514,"model_type":"roberta""#,
+                Some(r#"{"model_max_length":128}"#),
+                128,
+            ),
+            (
+                r#""model_type":"xlnet""#,
+                Some(r#"{"model_max_length":1e30}"#),
+                512,
+            ),
             (r#""model_type":"xlnet""#, Some("{}"), 512),
             (r#""max_position_embeddings":0"#, Some("broken"), 512),
         ];
@@ -124,7 +163,11 @@ mod tests {
     #[test]
     fn labels_come_in_numeric_order() {
         let entries: Vec<_> = (0..12).map(|id| format!(r#""{id}":"L{id}""#)).collect();
-        let config = parse(&format!(r#"{{"id2label":{{{}}}}}"#, entries.join(",")), None).unwrap();
+        let config = parse(
+            &format!(r#"{{"id2label":{{{}}}}}"#, entries.join(",")),
+            None,
+        )
+        .unwrap();
         assert_eq!(config.labels[2], "L2");
         assert_eq!(config.labels[11], "L11");
     }
@@ -135,12 +178,21 @@ mod tests {
             ("{", "it is not the configuration of a model"),
             ("[]", "it is not the configuration of a model"),
             ("{}", "it has no `id2label`"),
-            (r#"{"id2label":{"0":"O","2":"PER"}}"#, "`id2label` has 2 entries but no 1"),
-            (r#"{"id2label":{"0":"O"},"languages":["klingonese"]}"#, "it is not the configuration"),
+            (
+                r#"{"id2label":{"0":"O","2":"PER"}}"#,
+                "`id2label` has 2 entries but no 1",
+            ),
+            (
+                r#"{"id2label":{"0":"O"},"languages":["klingonese"]}"#,
+                "it is not the configuration",
+            ),
         ];
         for (config, problem) in table {
             let message = parse(config, None).unwrap_err().to_string();
-            assert!(message.starts_with("`m/config.json` cannot be used:"), "{message}");
+            assert!(
+                message.starts_with("`m/config.json` cannot be used:"),
+                "{message}"
+            );
             assert!(message.contains(problem), "{message}");
         }
     }

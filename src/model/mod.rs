@@ -33,8 +33,12 @@ pub(crate) struct Graph {
 }
 
 /// Where the graph may be in a model's directory; the first that is there is taken.
-const GRAPHS: [&str; 4] =
-    ["model.onnx", "onnx/model.onnx", "model_quantized.onnx", "onnx/model_quantized.onnx"];
+const GRAPHS: [&str; 4] = [
+    "model.onnx",
+    "onnx/model.onnx",
+    "model_quantized.onnx",
+    "onnx/model_quantized.onnx",
+];
 
 impl ModelFiles {
     /// The model that is part of the binary.
@@ -42,7 +46,11 @@ impl ModelFiles {
     pub(crate) fn embedded() -> Result<Self, Error> {
         macro_rules! file {
             ($name:literal) => {
-                include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/models/starter/", $name))
+                include_bytes!(concat!(
+                    env!("CARGO_MANIFEST_DIR"),
+                    "/models/starter/",
+                    $name
+                ))
             };
         }
         let path = |name: &str| Path::new("<embedded model>").join(name);
@@ -52,7 +60,10 @@ impl ModelFiles {
             config_path,
             tokenizer: Cow::Borrowed(file!("tokenizer.json")),
             tokenizer_path: path("tokenizer.json"),
-            graph: Graph { path: path("model.onnx"), embedded: Some(file!("model.onnx")) },
+            graph: Graph {
+                path: path("model.onnx"),
+                embedded: Some(file!("model.onnx")),
+            },
         })
     }
 
@@ -60,7 +71,10 @@ impl ModelFiles {
     pub(crate) fn from_dir(dir: &Path) -> Result<Self, Error> {
         let config_path = dir.join("config.json");
         let tokenizer_path = dir.join("tokenizer.json");
-        let config = read(&config_path, "give a directory with an exported token-classification model")?;
+        let config = read(
+            &config_path,
+            "give a directory with an exported token-classification model",
+        )?;
         let tokenizer = read(
             &tokenizer_path,
             "save the fast tokenizer with `AutoTokenizer.from_pretrained(…).save_pretrained(…)`",
@@ -71,7 +85,10 @@ impl ModelFiles {
             }
             content => content.ok(),
         };
-        let graph = GRAPHS.iter().map(|name| dir.join(name)).find(|path| path.is_file());
+        let graph = GRAPHS
+            .iter()
+            .map(|name| dir.join(name))
+            .find(|path| path.is_file());
         let path = graph.ok_or_else(|| Error::ModelFileMissing {
             path: dir.join(GRAPHS[0]),
             remedy: "export the model to ONNX, as `model.onnx` there or under `onnx/`",
@@ -81,14 +98,20 @@ impl ModelFiles {
             config_path,
             tokenizer: Cow::Owned(tokenizer),
             tokenizer_path,
-            graph: Graph { path, embedded: None },
+            graph: Graph {
+                path,
+                embedded: None,
+            },
         })
     }
 }
 
 fn read(path: &Path, remedy: &'static str) -> Result<Vec<u8>, Error> {
     fs::read(path).map_err(|e| match e.kind() {
-        io::ErrorKind::NotFound => Error::ModelFileMissing { path: path.to_owned(), remedy },
+        io::ErrorKind::NotFound => Error::ModelFileMissing {
+            path: path.to_owned(),
+            remedy,
+        },
         _ => unreadable(path, e),
     })
 }

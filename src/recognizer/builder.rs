@@ -33,6 +33,7 @@ use crate::tokens::{Encoder, Unit};
 pub struct RecognizerBuilder {
     model_dir: Option<PathBuf>,
     runtime: Runtime,
+    #[cfg(feature = "ort")]
     library: Option<PathBuf>,
     #[cfg(feature = "ort")]
     environment: Option<ort::environment::Environment>,
@@ -68,6 +69,7 @@ impl RecognizerBuilder {
     /// executable, the system's loader, and the `onnxruntime` packages of the Python installations
     /// on the `PATH`. A process can load one library only: once one is loaded, `build` refuses
     /// another.
+    #[cfg(feature = "ort")]
     pub fn onnxruntime_library(mut self, path: impl Into<PathBuf>) -> Self {
         self.library = Some(path.into());
         self
@@ -134,9 +136,10 @@ impl RecognizerBuilder {
         let options = engine::Options {
             runtime: self.runtime,
             threads: self.thread_count()?,
-            library: self.library.as_deref(),
             #[cfg(feature = "ort")]
-            environment: self.environment.as_ref(),
+            library: self.library.clone(),
+            #[cfg(feature = "ort")]
+            environment: self.environment.clone(),
         };
         let engine = engine::load(&files.graph, &options)?;
         self.assemble(files, engine)
@@ -171,9 +174,11 @@ impl RecognizerBuilder {
         engine: Box<dyn Engine>,
     ) -> Result<Recognizer, Error> {
         let config = files.config;
-        let tags = Tags::new(&config.labels, self.scheme).map_err(|problem| {
-            Error::UnknownTagScheme { path: files.config_path.clone(), problem }
-        })?;
+        let tags =
+            Tags::new(&config.labels, self.scheme).map_err(|problem| Error::UnknownTagScheme {
+                path: files.config_path.clone(),
+                problem,
+            })?;
         let unit = match self.strategy {
             AggregationStrategy::Simple => Unit::Token,
             _ => Unit::Word,
@@ -183,10 +188,17 @@ impl RecognizerBuilder {
             problem,
             source,
         };
-        let encoder = Encoder::from_bytes(&files.tokenizer, config.max_tokens, unit).map_err(|e| {
-            broken("it is not a whole `tokenizer.json`; download it again".to_owned(), Some(e))
-        })?;
-        if let Some(known) = config.vocabulary_size.filter(|&size| size < encoder.vocabulary_size()) {
+        let encoder =
+            Encoder::from_bytes(&files.tokenizer, config.max_tokens, unit).map_err(|e| {
+                broken(
+                    "it is not a whole `tokenizer.json`; download it again".to_owned(),
+                    Some(e),
+                )
+            })?;
+        if let Some(known) = config
+            .vocabulary_size
+            .filter(|&size| size < encoder.vocabulary_size())
+        {
             let problem = format!(
                 "it has {} tokens, but the model knows {known}; \
                  take `tokenizer.json` and `config.json` from the same export",
@@ -227,15 +239,28 @@ impl RecognizerBuilder {
     fn decoder(self, tags: Tags) -> Result<Decoder, Error> {
         if !(0.0..=1.0).contains(&self.min_score) {
             let value = self.min_score.to_string();
-            return Err(invalid("min_score", value, "give a probability from 0 to 1"));
+            return Err(invalid(
+                "min_score",
+                value,
+                "give a probability from 0 to 1",
+            ));
         }
-        let unknown = self.labels.iter().flatten().find(|label| !tags.types().contains(label));
+        let unknown = self
+            .labels
+            .iter()
+            .flatten()
+            .find(|label| !tags.types().contains(label));
         if let Some(unknown) = unknown {
             let known: Vec<_> = tags.types().iter().map(Label::as_str).collect();
             let problem = format!("the model's labels are {}", known.join(", "));
             return Err(invalid("labels", format!("`{unknown}`"), problem));
         }
-        Ok(Decoder { tags, strategy: self.strategy, labels: self.labels, min_score: self.min_score })
+        Ok(Decoder {
+            tags,
+            strategy: self.strategy,
+            labels: self.labels,
+            min_score: self.min_score,
+        })
     }
 }
 
@@ -243,11 +268,19 @@ impl RecognizerBuilder {
 fn probe(engine: &dyn Engine, encoder: &Encoder) -> Result<usize, Error> {
     let encoding = encoder
         .encode("a")
-        .map_err(|source| Error::Tokenization { start: 0, end: 1, source })?
+        .map_err(|source| Error::Tokenization {
+            start: 0,
+            end: 1,
+            source,
+        })?
         .swap_remove(0);
     Ok(engine::run(engine, &encoding)?.ncols())
 }
 
 fn invalid(option: &'static str, value: impl Into<String>, problem: impl Into<String>) -> Error {
-    Error::InvalidOption { option, value: value.into(), problem: problem.into() }
+    Error::InvalidOption {
+        option,
+        value: value.into(),
+        problem: problem.into(),
+    }
 }

@@ -1,58 +1,32 @@
 //! The façade: texts in, entities out.
 
 mod builder;
+#[cfg(feature = "embedded-model")]
+mod default;
+mod profile;
 mod stream;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::{panic, thread};
 
 pub use builder::RecognizerBuilder;
+#[cfg(feature = "embedded-model")]
+pub use default::recognize;
+pub use profile::Profile;
 pub use stream::Stream;
 
+use self::profile::timed;
 use crate::decode::Decoder;
 use crate::engine::{self, Engine, EngineInfo};
 use crate::entity::{Entity, Label};
-use crate::error::BoxError;
 use crate::language::{Language, Supported};
 use crate::text::{self, Window};
 use crate::tokens::Encoder;
 use crate::{Error, TagScheme};
-
-/// Recognises the entities of `text`, which is written in `lang`, with the default model.
-///
-/// The first call loads the model; later ones share it. For other models and options, see
-/// [`Recognizer`], whose [`recognize`](Recognizer::recognize) says what `lang` may be and what is
-/// returned.
-///
-/// # Errors
-///
-/// As [`RecognizerBuilder::build`] and [`Recognizer::recognize`]; a load that failed is tried again
-/// by the next call.
-///
-/// ```
-/// let text = "Arthur Mensch ha fondato Mistral AI a Parigi.";
-/// for entity in nerite::recognize(text, "it")? {
-///     assert_eq!(&text[entity.range()], entity.text);
-///     println!("{entity}");
-/// }
-/// # Ok::<(), nerite::Error>(())
-/// ```
-#[cfg(feature = "embedded-model")]
-pub fn recognize(text: &str, lang: &str) -> Result<Vec<Entity>, Error> {
-    static DEFAULT: Mutex<Option<Recognizer>> = Mutex::new(None);
-    let recognizer = {
-        let mut default = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
-        match default.as_ref() {
-            Some(recognizer) => recognizer.clone(),
-            None => default.insert(Recognizer::new()?).clone(),
-        }
-    };
-    recognizer.recognize(text, lang)
-}
 
 /// A loaded model, ready to recognise entities from any number of threads.
 ///
@@ -142,7 +116,10 @@ impl Recognizer {
     /// [`Error::Inference`] if the model fails.
     pub fn recognize(&self, text: &str, lang: &str) -> Result<Vec<Entity>, Error> {
         let lang = self.pipeline.languages.resolve(lang, text)?;
-        self.pipeline.recognize(&[(text, lang)]).pop().expect("one result for one text")
+        self.pipeline
+            .recognize(&[(text, lang)])
+            .pop()
+            .expect("one result for one text")
     }
 
     /// Recognises several texts on all threads; the results are in the order of the texts, each the
@@ -175,7 +152,10 @@ impl Recognizer {
         }
         let mut recognized = self.pipeline.recognize(&jobs).into_iter();
         let mut next = || recognized.next().expect("one result for one job");
-        results.into_iter().map(|refused| refused.unwrap_or_else(&mut next)).collect()
+        results
+            .into_iter()
+            .map(|refused| refused.unwrap_or_else(&mut next))
+            .collect()
     }
 
     /// Recognises the texts of an iterator as they come, on all threads, and gives each back with
@@ -240,7 +220,12 @@ impl Pipeline {
     fn recognize(&self, jobs: &[(&str, Language)]) -> Vec<Result<Vec<Entity>, Error>> {
         let mut results: Vec<_> = jobs.iter().map(|_| Ok(Vec::new())).collect();
         let mut tasks = jobs.iter().enumerate().flat_map(|(job, &(text, lang))| {
-            self.windows(text, lang).map(move |window| Task { job, text, lang, window })
+            self.windows(text, lang).map(move |window| Task {
+                job,
+                text,
+                lang,
+                window,
+            })
         });
         loop {
             let round: Vec<Task> = tasks.by_ref().take(ROUND * self.threads).collect();
@@ -263,7 +248,10 @@ impl Pipeline {
             LongText::Split => Box::new(text::windows(text, lang)),
             LongText::Reject => {
                 let whole = 0..text.len();
-                Box::new(std::iter::once(Window { range: whole.clone(), owned: whole }))
+                Box::new(std::iter::once(Window {
+                    range: whole.clone(),
+                    owned: whole,
+                }))
             }
         }
     }
@@ -274,7 +262,9 @@ impl Pipeline {
         let work = || {
             let mine = std::iter::from_fn(|| {
                 let at = next.fetch_add(1, Ordering::Relaxed);
-                tasks.get(at).map(|task| (at, self.run_task(task)))
+                tasks
+                    .get(at)
+                    .map(|task| (at, self.run_task(task, &mut Profile::default())))
             });
             mine.collect::<Vec<_>>()
         };
@@ -284,12 +274,18 @@ impl Pipeline {
                 .map_while(|index| {
                     let builder = thread::Builder::new().name(format!("nerite-{index}"));
                     let helper = builder.spawn_scoped(scope, work);
-                    helper.inspect_err(|e| tracing::warn!(error = %e, "cannot start a thread")).ok()
+                    helper
+                        .inspect_err(|e| tracing::warn!(error = %e, "cannot start a thread"))
+                        .ok()
                 })
                 .collect();
             let mut done = work();
             for helper in helpers {
-                done.extend(helper.join().unwrap_or_else(|panic| panic::resume_unwind(panic)));
+                done.extend(
+                    helper
+                        .join()
+                        .unwrap_or_else(|panic| panic::resume_unwind(panic)),
+                );
             }
             done
         });
@@ -297,29 +293,40 @@ impl Pipeline {
         done.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// The entities that one window owns.
-    fn run_task(&self, task: &Task) -> Result<Vec<Entity>, Error> {
+    /// The entities that one window owns; adds to `profile` what it took to find them.
+    fn run_task(&self, task: &Task, profile: &mut Profile) -> Result<Vec<Entity>, Error> {
         let Window { range, owned } = &task.window;
-        let encodings = self.encoder.encode(&task.text[range.clone()]).map_err(|source: BoxError| {
-            Error::Tokenization { start: range.start, end: range.end, source }
+        let window = &task.text[range.clone()];
+        let encodings = timed(&mut profile.tokenize, || self.encoder.encode(window));
+        let encodings = encodings.map_err(|source| Error::Tokenization {
+            start: range.start,
+            end: range.end,
+            source,
         })?;
         if encodings.len() > 1 && self.long_text == LongText::Reject {
             let max_tokens = self.encoder.max_tokens();
-            return Err(Error::TextTooLong { bytes: task.text.len(), max_tokens });
+            return Err(Error::TextTooLong {
+                bytes: task.text.len(),
+                max_tokens,
+            });
         }
         let mut entities = Vec::new();
-        for encoding in encodings.iter().filter(|encoding| !encoding.words.is_empty()) {
-            let logits = engine::run(self.engine.as_ref(), encoding)?;
+        profile.windows += 1;
+        for encoding in encodings
+            .iter()
+            .filter(|encoding| !encoding.words.is_empty())
+        {
+            profile.tokens += encoding.ids.len();
+            let logits = timed(&mut profile.infer, || {
+                engine::run(self.engine.as_ref(), encoding)
+            })?;
             let say = encoding.owned.start + range.start..encoding.owned.end + range.start;
             let say = say.start.max(owned.start)..say.end.min(owned.end);
-            let found = self.decoder.decode(
-                logits.view(),
-                encoding,
-                task.text,
-                range.clone(),
-                say,
-                task.lang,
-            );
+            let found = timed(&mut profile.decode, || {
+                let (text, range) = (task.text, range.clone());
+                self.decoder
+                    .decode(logits.view(), encoding, text, range, say, task.lang)
+            });
             append(&mut entities, found);
         }
         Ok(entities)

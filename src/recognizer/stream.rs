@@ -17,8 +17,11 @@ pub struct Stream<I: Iterator> {
     texts: I,
     lang: String,
     read_ahead: usize,
-    ready: VecDeque<(I::Item, Result<Vec<Entity>, Error>)>,
+    ready: VecDeque<Answered<I::Item>>,
 }
+
+/// A text with its result.
+type Answered<T> = (T, Result<Vec<Entity>, Error>);
 
 const TEXTS_PER_THREAD: usize = 32;
 const BYTES_PER_THREAD: usize = 64 * 1024;
@@ -26,7 +29,13 @@ const BYTES_PER_THREAD: usize = 64 * 1024;
 impl<I: Iterator> Stream<I> {
     pub(super) fn new(recognizer: Recognizer, texts: I, lang: &str) -> Self {
         let read_ahead = TEXTS_PER_THREAD * recognizer.pipeline.threads;
-        Self { recognizer, texts, lang: lang.to_owned(), read_ahead, ready: VecDeque::new() }
+        Self {
+            recognizer,
+            texts,
+            lang: lang.to_owned(),
+            read_ahead,
+            ready: VecDeque::new(),
+        }
     }
 
     /// Reads at most this many texts before it gives the first of them; at least one.
@@ -61,7 +70,7 @@ where
     I: Iterator,
     I::Item: AsRef<str>,
 {
-    type Item = (I::Item, Result<Vec<Entity>, Error>);
+    type Item = Answered<I::Item>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ready.is_empty() {

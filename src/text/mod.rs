@@ -73,16 +73,24 @@ fn cut(text: &str, range: Range<usize>) -> impl Iterator<Item = Window> + '_ {
         let rest = &text[start..range.end];
         let length = match rest.char_indices().nth(SENTENCE_CHARS) {
             None => {
-                return Some(Window { range: start..range.end, owned: owned_from..range.end });
+                return Some(Window {
+                    range: start..range.end,
+                    owned: owned_from..range.end,
+                });
             }
             Some((limit, _)) => gap_before(rest, limit),
         };
         let overlap = rest[..length].char_indices().rev().nth(OVERLAP_CHARS - 1);
         let shared = overlap.map_or(length, |(at, _)| at);
         let next_start = start + gap_before(rest, shared);
-        let owned_to = text.floor_char_boundary((next_start + start + length) / 2).max(next_start);
+        let owned_to = text
+            .floor_char_boundary((next_start + start + length) / 2)
+            .max(next_start);
         next = Some((next_start, owned_to));
-        Some(Window { range: start..start + length, owned: owned_from..owned_to })
+        Some(Window {
+            range: start..start + length,
+            owned: owned_from..owned_to,
+        })
     })
 }
 
@@ -92,7 +100,11 @@ fn gap_before(text: &str, limit: usize) -> usize {
     let from = text.floor_char_boundary(limit - limit / 4);
     let tail = &text[from..limit];
     let after_space = tail.char_indices().rev().find(|(_, c)| c.is_whitespace());
-    let between_graphemes = || tail.grapheme_indices(true).next_back().map(|(at, _)| from + at);
+    let between_graphemes = || {
+        tail.grapheme_indices(true)
+            .next_back()
+            .map(|(at, _)| from + at)
+    };
     match after_space {
         Some((at, space)) => from + at + space.len_utf8(),
         None => between_graphemes().filter(|&at| at > from).unwrap_or(limit),
@@ -106,7 +118,9 @@ mod tests {
     use super::*;
 
     fn texts(text: &str) -> Vec<&str> {
-        windows(text, Language::ITALIAN).map(|w| &text[w.range]).collect()
+        windows(text, Language::ITALIAN)
+            .map(|w| &text[w.range])
+            .collect()
     }
 
     #[test]
@@ -133,7 +147,10 @@ mod tests {
         let windows = texts(&text);
         assert!(windows.len() > 2);
         for window in windows {
-            assert!(window.starts_with("La") && window.ends_with("telefono."), "{window}");
+            assert!(
+                window.starts_with("La") && window.ends_with("telefono."),
+                "{window}"
+            );
             assert!(window.chars().count() <= PACKED_CHARS);
         }
     }
@@ -158,7 +175,10 @@ mod tests {
             let windows: Vec<_> = windows(&text, Language::ITALIAN).collect();
             assert!(windows.len() > 1, "{unit:?}");
             if unit != "\u{301}" {
-                assert!(windows.iter().all(|w| w.range.start % unit.len() == 0), "{unit:?}");
+                assert!(
+                    windows.iter().all(|w| w.range.start % unit.len() == 0),
+                    "{unit:?}"
+                );
             }
             covers(&text, &windows);
         }
@@ -168,11 +188,18 @@ mod tests {
     fn covers(text: &str, windows: &[Window]) {
         let mut end = 0;
         for window in windows {
-            assert!(window.range.start <= window.owned.start && window.owned.end <= window.range.end);
+            assert!(
+                window.range.start <= window.owned.start && window.owned.end <= window.range.end
+            );
             assert!(text.get(window.range.clone()).is_some());
             assert!(text.get(window.owned.clone()).is_some());
             assert!(window.owned.start >= end, "{window:?} overlaps");
-            assert!(text[end..window.owned.start].chars().all(char::is_whitespace), "{window:?}");
+            assert!(
+                text[end..window.owned.start]
+                    .chars()
+                    .all(char::is_whitespace),
+                "{window:?}"
+            );
             assert!(text[window.range.clone()].chars().count() <= SENTENCE_CHARS);
             end = window.owned.end;
         }

@@ -45,7 +45,10 @@ fn line_at(text: &str, from: usize) -> Range<usize> {
 }
 
 fn is_line_end(c: char) -> bool {
-    matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
+    matches!(
+        c,
+        '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+    )
 }
 
 /// `range` without the white space at its ends.
@@ -82,14 +85,21 @@ pub(super) fn sentences(
 /// Whether a sentence really ends between `before` and `after`, neighbours by UAX 29.
 fn ends_sentence(before: &str, after: &str, lang: Language) -> bool {
     let wrapped = before.ends_with(is_line_end);
-    let goes_on = after.chars().find(|c| c.is_alphanumeric()).is_some_and(char::is_lowercase);
+    let goes_on = after
+        .chars()
+        .find(|c| c.is_alphanumeric())
+        .is_some_and(char::is_lowercase);
     if wrapped && goes_on {
         return false;
     }
-    let Some(without_stop) = before.trim_end().strip_suffix('.') else { return true };
+    let Some(without_stop) = before.trim_end().strip_suffix('.') else {
+        return true;
+    };
     let word_start = without_stop
         .rfind(|c: char| !c.is_alphanumeric())
-        .map_or(0, |at| at + without_stop[at..].chars().next().map_or(0, char::len_utf8));
+        .map_or(0, |at| {
+            at + without_stop[at..].chars().next().map_or(0, char::len_utf8)
+        });
     let word = &without_stop[word_start..];
     !(is_initial(word) || is_abbreviation(word, lang))
 }
@@ -104,26 +114,34 @@ fn is_initial(word: &str) -> bool {
 fn is_abbreviation(word: &str, lang: Language) -> bool {
     let language: &[&str] = match lang.as_str() {
         "it" => &[
-            "sig", "sigg", "dott", "prof", "avv", "ing", "arch", "geom", "rag", "on", "sen", "mons",
-            "gen", "col", "cap", "ten", "mar", "art", "artt", "cfr", "pag", "pagg", "fig", "tab",
-            "vol", "cap", "ss", "num", "tel",
+            "sig", "sigg", "dott", "prof", "avv", "ing", "arch", "geom", "rag", "on", "sen",
+            "mons", "gen", "col", "cap", "ten", "mar", "art", "artt", "cfr", "pag", "pagg", "fig",
+            "tab", "vol", "cap", "ss", "num", "tel",
         ],
         "en" => &[
-            "mr", "mrs", "ms", "dr", "prof", "gen", "col", "capt", "lt", "sgt", "sen", "rep", "gov",
-            "rev", "hon", "st", "mt", "no", "fig", "vol", "pp", "vs",
+            "mr", "mrs", "ms", "dr", "prof", "gen", "col", "capt", "lt", "sgt", "sen", "rep",
+            "gov", "rev", "hon", "st", "mt", "no", "fig", "vol", "pp", "vs",
         ],
         "de" => &[
             "dr", "prof", "hr", "fr", "st", "nr", "abs", "art", "bzw", "ca", "vgl", "bd", "s",
             "dipl", "ing", "gen",
         ],
-        "fr" => &["mm", "mme", "mlle", "dr", "pr", "me", "st", "ste", "art", "cf", "fig", "vol"],
+        "fr" => &[
+            "mm", "mme", "mlle", "dr", "pr", "me", "st", "ste", "art", "cf", "fig", "vol",
+        ],
         "es" | "pt" => &[
             "sr", "sra", "srta", "dr", "dra", "prof", "ing", "gral", "art", "arts", "fig", "núm",
             "pág", "págs", "vol", "ee", "eng", "exmo",
         ],
-        "nl" => &["dhr", "mevr", "mw", "dr", "drs", "ir", "ing", "mr", "prof", "art", "nr", "st"],
-        "pl" => &["dr", "prof", "inż", "mgr", "ks", "gen", "płk", "św", "ul", "al", "pl", "art", "nr"],
-        "ru" => &["г", "гг", "ул", "им", "проф", "акад", "ген", "ст", "рис", "стр", "см", "тыс"],
+        "nl" => &[
+            "dhr", "mevr", "mw", "dr", "drs", "ir", "ing", "mr", "prof", "art", "nr", "st",
+        ],
+        "pl" => &[
+            "dr", "prof", "inż", "mgr", "ks", "gen", "płk", "św", "ul", "al", "pl", "art", "nr",
+        ],
+        "ru" => &[
+            "г", "гг", "ул", "им", "проф", "акад", "ген", "ст", "рис", "стр", "см", "тыс",
+        ],
         _ => &["dr", "prof", "st"],
     };
     language.contains(&word.to_lowercase().as_str())
@@ -135,25 +153,68 @@ mod tests {
 
     fn split<'t>(text: &'t str, tag: &str) -> Vec<&'t str> {
         let lang = tag.parse().unwrap();
-        blocks(text).flat_map(|block| sentences(text, block, lang)).map(|s| &text[s]).collect()
+        blocks(text)
+            .flat_map(|block| sentences(text, block, lang))
+            .map(|s| &text[s])
+            .collect()
     }
 
     #[test]
     fn sentence_ends() {
         let table: [(&str, &str, &[&str]); 14] = [
             ("it", "Uno due. Tre quattro.", &["Uno due.", "Tre quattro."]),
-            ("it", "Lo dice il dott. Rossi. Poi tace.", &["Lo dice il dott. Rossi.", "Poi tace."]),
-            ("it", "Ai sensi dell'art. 5 si applica.", &["Ai sensi dell'art. 5 si applica."]),
-            ("it", "Enel S.p.A. ha chiuso. Bene.", &["Enel S.p.A. ha chiuso.", "Bene."]),
-            ("it", "Scrive J. R. R. Tolkien. Fine.", &["Scrive J. R. R. Tolkien.", "Fine."]),
-            ("it", "«Davvero?» Sì! Perché?  No.", &["«Davvero?»", "Sì!", "Perché?", "No."]),
+            (
+                "it",
+                "Lo dice il dott. Rossi. Poi tace.",
+                &["Lo dice il dott. Rossi.", "Poi tace."],
+            ),
+            (
+                "it",
+                "Ai sensi dell'art. 5 si applica.",
+                &["Ai sensi dell'art. 5 si applica."],
+            ),
+            (
+                "it",
+                "Enel S.p.A. ha chiuso. Bene.",
+                &["Enel S.p.A. ha chiuso.", "Bene."],
+            ),
+            (
+                "it",
+                "Scrive J. R. R. Tolkien. Fine.",
+                &["Scrive J. R. R. Tolkien.", "Fine."],
+            ),
+            (
+                "it",
+                "«Davvero?» Sì! Perché?  No.",
+                &["«Davvero?»", "Sì!", "Perché?", "No."],
+            ),
             ("it", "Costa 3.5 euro.\nCosì", &["Costa 3.5 euro.", "Così"]),
-            ("it", "una riga che va\na capo. Poi", &["una riga che va\na capo.", "Poi"]),
-            ("it", "una riga che va\r\na capo.", &["una riga che va\r\na capo."]),
+            (
+                "it",
+                "una riga che va\na capo. Poi",
+                &["una riga che va\na capo.", "Poi"],
+            ),
+            (
+                "it",
+                "una riga che va\r\na capo.",
+                &["una riga che va\r\na capo."],
+            ),
             ("it", "Titolo\nTesto", &["Titolo", "Testo"]),
-            ("en", "Mr. Smith left. He ran.", &["Mr. Smith left.", "He ran."]),
-            ("de", "Dr. Meier kam. Er ging.", &["Dr. Meier kam.", "Er ging."]),
-            ("ru", "На ул. Ленина тихо. Да.", &["На ул. Ленина тихо.", "Да."]),
+            (
+                "en",
+                "Mr. Smith left. He ran.",
+                &["Mr. Smith left.", "He ran."],
+            ),
+            (
+                "de",
+                "Dr. Meier kam. Er ging.",
+                &["Dr. Meier kam.", "Er ging."],
+            ),
+            (
+                "ru",
+                "На ул. Ленина тихо. Да.",
+                &["На ул. Ленина тихо.", "Да."],
+            ),
             ("it", ".", &["."]),
         ];
         for (tag, text, expected) in table {

@@ -58,7 +58,11 @@ impl Encoder {
         tokenizer.with_truncation(None)?;
         tokenizer.with_padding(None);
         tokenizer.set_encode_special_tokens(true);
-        Ok(Self { tokenizer, max_tokens, unit })
+        Ok(Self {
+            tokenizer,
+            max_tokens,
+            unit,
+        })
     }
 
     /// Number of token ids, added tokens included.
@@ -74,7 +78,10 @@ impl Encoder {
     /// Encodes `text`: one input if it fits into the model, otherwise several that overlap.
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<Encoding>, BoxError> {
         let whole = Whole::new(self.tokenizer.encode(text, true)?, text, self.unit);
-        let room = self.max_tokens.saturating_sub(whole.special_tokens()).max(1);
+        let room = self
+            .max_tokens
+            .saturating_sub(whole.special_tokens())
+            .max(1);
         Ok(slices(whole.body.len(), room)
             .into_iter()
             .map(|slice| whole.slice(slice, text.len()))
@@ -93,10 +100,20 @@ struct Whole {
 impl Whole {
     fn new(encoding: tokenizers::Encoding, text: &str, unit: Unit) -> Self {
         let special = encoding.get_special_tokens_mask();
-        let start = special.iter().position(|&s| s == 0).unwrap_or(special.len());
-        let end = special.iter().rposition(|&s| s == 0).map_or(start, |last| last + 1);
+        let start = special
+            .iter()
+            .position(|&s| s == 0)
+            .unwrap_or(special.len());
+        let end = special
+            .iter()
+            .rposition(|&s| s == 0)
+            .map_or(start, |last| last + 1);
         let words = words(&encoding, start..end, text, unit);
-        Self { encoding, body: start..end, words }
+        Self {
+            encoding,
+            body: start..end,
+            words,
+        }
     }
 
     fn special_tokens(&self) -> usize {
@@ -108,17 +125,34 @@ impl Whole {
         let shift = |at: usize| self.body.start + at;
         let tokens = shift(slice.tokens.start)..shift(slice.tokens.end);
         let around = |values: &[u32]| {
-            let parts = [&values[..self.body.start], &values[tokens.clone()], &values[self.body.end..]];
+            let parts = [
+                &values[..self.body.start],
+                &values[tokens.clone()],
+                &values[self.body.end..],
+            ];
             parts.concat().into_iter().map(i64::from).collect()
         };
-        let words = self.words.iter().filter(|word| tokens.contains(&word.tokens.start));
+        let words = self
+            .words
+            .iter()
+            .filter(|word| tokens.contains(&word.tokens.start));
         let owned_from = |token: usize| {
-            let word = self.words.iter().find(|word| word.tokens.start >= shift(token));
+            let word = self
+                .words
+                .iter()
+                .find(|word| word.tokens.start >= shift(token));
             word.map_or(text_len, |word| word.range.start)
         };
-        let owned_start = if slice.owned.start == 0 { 0 } else { owned_from(slice.owned.start) };
-        let owned_end =
-            if slice.owned.end == self.body.len() { text_len } else { owned_from(slice.owned.end) };
+        let owned_start = if slice.owned.start == 0 {
+            0
+        } else {
+            owned_from(slice.owned.start)
+        };
+        let owned_end = if slice.owned.end == self.body.len() {
+            text_len
+        } else {
+            owned_from(slice.owned.end)
+        };
         Encoding {
             ids: around(self.encoding.get_ids()),
             type_ids: around(self.encoding.get_type_ids()),
@@ -152,7 +186,10 @@ fn slices(tokens: usize, room: usize) -> Vec<Slice> {
         let end = (start + room).min(tokens);
         let last = end == tokens;
         let owned_to = if last { end } else { end - overlap.div_ceil(2) };
-        slices.push(Slice { tokens: start..end, owned: owned_from..owned_to });
+        slices.push(Slice {
+            tokens: start..end,
+            owned: owned_from..owned_to,
+        });
         if last {
             return slices;
         }
@@ -164,12 +201,7 @@ fn slices(tokens: usize, room: usize) -> Vec<Slice> {
 /// Groups the body's tokens into words: by the pre-tokenizer's word ids, and at white space, which
 /// tokenizers without a pre-tokenizer leave inside their single "word". Tokens that stand for
 /// nothing visible belong to no word.
-fn words(
-    encoding: &tokenizers::Encoding,
-    body: Range<usize>,
-    text: &str,
-    unit: Unit,
-) -> Vec<Word> {
+fn words(encoding: &tokenizers::Encoding, body: Range<usize>, text: &str, unit: Unit) -> Vec<Word> {
     let word_ids = encoding.get_word_ids();
     let offsets = encoding.get_offsets();
     let mut words: Vec<Word> = Vec::new();
@@ -179,16 +211,18 @@ fn words(
         if range.is_empty() {
             continue;
         }
-        let same_word = unit == Unit::Word
-            && word_ids[token].is_some()
-            && word_ids[token] == previous_id;
+        let same_word =
+            unit == Unit::Word && word_ids[token].is_some() && word_ids[token] == previous_id;
         previous_id = word_ids[token];
         match words.last_mut() {
             Some(word) if same_word && !gap(text, word.range.end, range.start) => {
                 word.range.end = word.range.end.max(range.end);
                 word.tokens.end = token + 1;
             }
-            _ => words.push(Word { range, tokens: token..token + 1 }),
+            _ => words.push(Word {
+                range,
+                tokens: token..token + 1,
+            }),
         }
     }
     words
@@ -206,7 +240,8 @@ fn visible(text: &str, (start, end): (usize, usize)) -> Range<usize> {
 
 /// Whether white space lies between the end of one token and the start of the next.
 fn gap(text: &str, end: usize, start: usize) -> bool {
-    text.get(end..start).is_some_and(|between| between.contains(char::is_whitespace))
+    text.get(end..start)
+        .is_some_and(|between| between.contains(char::is_whitespace))
 }
 
 #[cfg(test)]
@@ -237,7 +272,11 @@ mod tests {
     }
 
     fn surfaces<'t>(encoding: &Encoding, text: &'t str) -> Vec<&'t str> {
-        encoding.words.iter().map(|w| &text[w.range.clone()]).collect()
+        encoding
+            .words
+            .iter()
+            .map(|w| &text[w.range.clone()])
+            .collect()
     }
 
     #[test]
@@ -246,7 +285,10 @@ mod tests {
         let encodings = encoder(512).encode(text).unwrap();
         assert_eq!(encodings.len(), 1);
         assert_eq!(encodings[0].ids, [1, 4, 5, 4, 5, 4, 5, 4, 3, 5, 2]);
-        assert_eq!(surfaces(&encodings[0], text), ["a", "b", "a", "b", "a", "b", "a", ",", "b"]);
+        assert_eq!(
+            surfaces(&encodings[0], text),
+            ["a", "b", "a", "b", "a", "b", "a", ",", "b"]
+        );
         assert_eq!(encodings[0].owned, 0..text.len());
     }
 
@@ -269,19 +311,32 @@ mod tests {
 
     #[test]
     fn slices_overlap_and_share_out_the_tokens() {
-        let table: [(usize, usize, &[(Range<usize>, Range<usize>)]); 5] = [
-            (0, 8, &[(0..0, 0..0)]),
-            (8, 8, &[(0..8, 0..8)]),
-            (9, 8, &[(0..8, 0..7), (6..9, 7..9)]),
-            (20, 8, &[(0..8, 0..7), (6..14, 7..13), (12..20, 13..20)]),
-            (3, 1, &[(0..1, 0..1), (1..2, 1..2), (2..3, 2..3)]),
+        let slice = |tokens, owned| Slice { tokens, owned };
+        let table = [
+            (0, 8, vec![slice(0..0, 0..0)]),
+            (8, 8, vec![slice(0..8, 0..8)]),
+            (9, 8, vec![slice(0..8, 0..7), slice(6..9, 7..9)]),
+            (
+                20,
+                8,
+                vec![
+                    slice(0..8, 0..7),
+                    slice(6..14, 7..13),
+                    slice(12..20, 13..20),
+                ],
+            ),
+            (
+                3,
+                1,
+                vec![slice(0..1, 0..1), slice(1..2, 1..2), slice(2..3, 2..3)],
+            ),
         ];
         for (tokens, room, expected) in table {
-            let expected: Vec<_> = expected
-                .iter()
-                .map(|(tokens, owned)| Slice { tokens: tokens.clone(), owned: owned.clone() })
-                .collect();
-            assert_eq!(slices(tokens, room), expected, "{tokens} tokens, room for {room}");
+            assert_eq!(
+                slices(tokens, room),
+                expected,
+                "{tokens} tokens, room for {room}"
+            );
         }
     }
 

@@ -50,11 +50,13 @@ fn load(candidates: &[PathBuf]) -> Result<(Environment, PathBuf), Error> {
         match ort::init_from(candidate) {
             Ok(builder) => {
                 let environment = builder.with_name("nerite").with_telemetry(false).build();
-                return environment.map(|made| (made, candidate.clone())).map_err(|e| {
-                    let problem = "the process has an ONNX Runtime environment already; \
+                return environment
+                    .map(|made| (made, candidate.clone()))
+                    .map_err(|e| {
+                        let problem = "the process has an ONNX Runtime environment already; \
                                    pass it to `RecognizerBuilder::with_environment`";
-                    unavailable(problem.to_owned(), Some(e.into()))
-                });
+                        unavailable(problem.to_owned(), Some(e.into()))
+                    });
             }
             Err(e) => {
                 tracing::debug!(library = %candidate.display(), error = %e, "cannot load");
@@ -63,10 +65,17 @@ fn load(candidates: &[PathBuf]) -> Result<(Environment, PathBuf), Error> {
             }
         }
     }
-    let problem = format!("no library could be loaded; {HOW_TO_GET_IT}; tried: {}", tried.join("; "));
+    let problem = format!(
+        "no library could be loaded; {HOW_TO_GET_IT}; tried: {}",
+        tried.join("; ")
+    );
     Err(unavailable(problem, last))
 }
 
 fn unavailable(problem: String, source: Option<BoxError>) -> Error {
-    Error::RuntimeUnavailable { runtime: Runtime::OnnxRuntime, problem, source }
+    Error::RuntimeUnavailable {
+        runtime: Runtime::OnnxRuntime,
+        problem,
+        source,
+    }
 }

@@ -61,9 +61,13 @@ impl Source {
 
 impl OnnxRuntime {
     pub(super) fn load(graph: &Graph, options: &Options) -> Result<Self, Error> {
-        let (environment, library) = environment::get(options.environment, options.library)?;
-        let source =
-            Source { environment, graph: graph.clone(), weights: PrepackedWeights::new() };
+        let (environment, library) =
+            environment::get(options.environment.as_ref(), options.library.as_deref())?;
+        let source = Source {
+            environment,
+            graph: graph.clone(),
+            weights: PrepackedWeights::new(),
+        };
         let session = source.session().map_err(|e| graph.unreadable(e))?;
         let inputs = session
             .inputs()
@@ -83,14 +87,18 @@ impl OnnxRuntime {
         let output = session.outputs().get(logits);
         let output = output.ok_or_else(|| graph.invalid("it has no output", None))?;
         let outputs = match output.dtype() {
-            ValueType::Tensor { shape, .. } => {
-                shape.last().and_then(|&labels| usize::try_from(labels).ok())
-            }
+            ValueType::Tensor { shape, .. } => shape
+                .last()
+                .and_then(|&labels| usize::try_from(labels).ok()),
             _ => None,
         };
         let threads = options.threads;
         Ok(Self {
-            info: EngineInfo { runtime: Runtime::OnnxRuntime, library, threads },
+            info: EngineInfo {
+                runtime: Runtime::OnnxRuntime,
+                library,
+                threads,
+            },
             source,
             inputs,
             logits,
@@ -143,8 +151,9 @@ impl Engine for OnnxRuntime {
         let make = || self.source.session().map_err(Failure::from_source);
         self.sessions.with(make, |session| {
             let outputs = session.run(inputs).map_err(Failure::from_source)?;
-            let (shape, logits) =
-                outputs[self.logits].try_extract_tensor::<f32>().map_err(Failure::from_source)?;
+            let (shape, logits) = outputs[self.logits]
+                .try_extract_tensor::<f32>()
+                .map_err(Failure::from_source)?;
             let shape: Vec<usize> = shape.iter().map(|&n| n.try_into().unwrap_or(0)).collect();
             matrix(&shape, logits.to_vec())
         })

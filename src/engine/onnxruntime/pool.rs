@@ -16,8 +16,15 @@ struct Shelf<T> {
 
 impl<T> Pool<T> {
     pub(super) fn new(limit: usize, first: T) -> Self {
-        let shelf = Shelf { idle: vec![first], made: 1 };
-        Self { shelf: Mutex::new(shelf), returned: Condvar::new(), limit }
+        let shelf = Shelf {
+            idle: vec![first],
+            made: 1,
+        };
+        Self {
+            shelf: Mutex::new(shelf),
+            returned: Condvar::new(),
+            limit,
+        }
     }
 
     /// Lends an item to `job`; waits while all are lent out. `make` makes one if there are fewer
@@ -27,12 +34,18 @@ impl<T> Pool<T> {
         make: impl FnOnce() -> Result<T, E>,
         job: impl FnOnce(&mut T) -> Result<R, E>,
     ) -> Result<R, E> {
-        let mut loan = Loan { pool: self, item: None };
+        let mut loan = Loan {
+            pool: self,
+            item: None,
+        };
         loan.item = self.take();
         if loan.item.is_none() {
             loan.item = Some(make()?);
         }
-        job(loan.item.as_mut().expect("the loan has just been given an item"))
+        job(loan
+            .item
+            .as_mut()
+            .expect("the loan has just been given an item"))
     }
 
     /// An idle item, or `None` with the right to make one.
@@ -46,7 +59,10 @@ impl<T> Pool<T> {
                 shelf.made += 1;
                 return None;
             }
-            shelf = self.returned.wait(shelf).unwrap_or_else(PoisonError::into_inner);
+            shelf = self
+                .returned
+                .wait(shelf)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -83,7 +99,11 @@ mod tests {
     #[test]
     fn never_lends_more_than_the_limit() {
         let pool = Pool::new(2, 0u32);
-        let (lent, peak, made) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(1));
+        let (lent, peak, made) = (
+            AtomicUsize::new(0),
+            AtomicUsize::new(0),
+            AtomicUsize::new(1),
+        );
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
@@ -128,7 +148,10 @@ mod tests {
         let nested: Result<_, &str> = pool.with(
             || Ok(()),
             |()| {
-                assert_eq!(pool.with(|| Err("no memory"), |()| Ok(())), Err("no memory"));
+                assert_eq!(
+                    pool.with(|| Err("no memory"), |()| Ok(())),
+                    Err("no memory")
+                );
                 pool.with(|| Ok(()), |()| Ok("second"))
             },
         );

@@ -21,7 +21,10 @@ const KNOWN: [(&str, usize); 4] = [("Anna", 1), ("Rossi", 2), ("Roma", 3), ("Nor
 
 /// Ids 0 to 2 are special tokens and the unknown word.
 fn tag_of(id: i64) -> usize {
-    usize::try_from(id - 3).ok().and_then(|at| KNOWN.get(at)).map_or(0, |(_, tag)| *tag)
+    usize::try_from(id - 3)
+        .ok()
+        .and_then(|at| KNOWN.get(at))
+        .map_or(0, |(_, tag)| *tag)
 }
 
 /// A model that splits words at white space and punctuation, and takes `max_tokens`.
@@ -50,7 +53,10 @@ fn files(max_tokens: usize, labels: &[&str]) -> ModelFiles {
         config_path: PathBuf::from("fake/config.json"),
         tokenizer: Cow::Owned(tokenizer.to_string().into_bytes()),
         tokenizer_path: PathBuf::from("fake/tokenizer.json"),
-        graph: Graph { path: PathBuf::from("fake/model.onnx"), embedded: None },
+        graph: Graph {
+            path: PathBuf::from("fake/model.onnx"),
+            embedded: None,
+        },
     }
 }
 
@@ -68,7 +74,10 @@ fn recognizer(threads: usize, max_tokens: usize) -> Recognizer {
 }
 
 fn brief(entities: &[Entity]) -> Vec<(&str, &str)> {
-    entities.iter().map(|entity| (entity.text.as_str(), entity.label.as_str())).collect()
+    entities
+        .iter()
+        .map(|entity| (entity.text.as_str(), entity.label.as_str()))
+        .collect()
 }
 
 #[test]
@@ -76,13 +85,19 @@ fn words_become_entities() {
     let table: [(&str, &[(&str, &str)]); 9] = [
         ("", &[]),
         (" \u{feff}\r\n\t", &[]),
-        ("Anna Rossi va a Roma.", &[("Anna Rossi", "PER"), ("Roma", "LOC")]),
+        (
+            "Anna Rossi va a Roma.",
+            &[("Anna Rossi", "PER"), ("Roma", "LOC")],
+        ),
         ("Roma Nord, Roma", &[("Roma Nord", "LOC"), ("Roma", "LOC")]),
         ("Anna Anna", &[("Anna", "PER"), ("Anna", "PER")]),
         ("(Anna\r\nRossi)", &[("Anna\r\nRossi", "PER")]),
         ("Anna\r\n\r\nRoma", &[("Anna", "PER"), ("Roma", "LOC")]),
         ("🎉Anna\u{200d}🎉 Roma\0", &[]),
-        ("e\u{301} Roma è 🇮🇹 Anna", &[("Roma", "LOC"), ("Anna", "PER")]),
+        (
+            "e\u{301} Roma è 🇮🇹 Anna",
+            &[("Roma", "LOC"), ("Anna", "PER")],
+        ),
     ];
     for (text, expected) in table {
         let entities = recognizer(1, 512).recognize(text, "it").unwrap();
@@ -99,7 +114,10 @@ fn labels_and_scores_are_filtered() {
     let text = "Anna Rossi a Roma";
     let build = |builder| assemble(builder, 512, Fake::tagging(LABELS.len(), tag_of));
     let places = build(Recognizer::builder().labels([Label::Loc])).unwrap();
-    assert_eq!(brief(&places.recognize(text, "it").unwrap()), [("Roma", "LOC")]);
+    assert_eq!(
+        brief(&places.recognize(text, "it").unwrap()),
+        [("Roma", "LOC")]
+    );
     let certain = build(Recognizer::builder().min_score(1.0)).unwrap();
     assert_eq!(brief(&certain.recognize(text, "it").unwrap()), []);
     assert_eq!(certain.labels(), [Label::Per, Label::Loc]);
@@ -108,7 +126,10 @@ fn labels_and_scores_are_filtered() {
 #[test]
 fn options_without_sense_are_refused() {
     let table = [
-        (Recognizer::builder().threads(0), "the option `threads` cannot be 0: give at least one thread"),
+        (
+            Recognizer::builder().threads(0),
+            "the option `threads` cannot be 0: give at least one thread",
+        ),
         (
             Recognizer::builder().min_score(f32::NAN),
             "the option `min_score` cannot be NaN: give a probability from 0 to 1",
@@ -120,7 +141,10 @@ fn options_without_sense_are_refused() {
     ];
     for (builder, message) in table {
         let engine = Fake::tagging(LABELS.len(), tag_of);
-        assert_eq!(assemble(builder, 512, engine).unwrap_err().to_string(), message);
+        assert_eq!(
+            assemble(builder, 512, engine).unwrap_err().to_string(),
+            message
+        );
     }
 }
 
@@ -130,7 +154,17 @@ fn mismatched_files_are_refused() {
     let build = |files| Recognizer::builder().assemble(files, engine()).unwrap_err();
 
     let fewer = build(files(512, &["O", "B-PER", "I-PER"]));
-    assert!(matches!(fewer, Error::LabelCountMismatch { labels: 3, outputs: 5, .. }), "{fewer}");
+    assert!(
+        matches!(
+            fewer,
+            Error::LabelCountMismatch {
+                labels: 3,
+                outputs: 5,
+                ..
+            }
+        ),
+        "{fewer}"
+    );
     assert!(fewer.to_string().contains("fake/config.json"));
 
     let scheme = build(files(512, &["A", "B", "C", "D", "E"]));
@@ -139,24 +173,52 @@ fn mismatched_files_are_refused() {
     let mut larger = files(512, &LABELS);
     larger.config.vocabulary_size = Some(4);
     let larger = build(larger).to_string();
-    assert!(larger.contains("`fake/tokenizer.json` cannot be used: it has 7 tokens"), "{larger}");
+    assert!(
+        larger.contains("`fake/tokenizer.json` cannot be used: it has 7 tokens"),
+        "{larger}"
+    );
 
     let mut broken = files(512, &LABELS);
     broken.tokenizer = Cow::Borrowed(b"{\"version\":");
     let broken = build(broken);
     assert!(std::error::Error::source(&broken).is_some());
-    assert!(broken.to_string().contains("it is not a whole `tokenizer.json`"), "{broken}");
+    assert!(
+        broken
+            .to_string()
+            .contains("it is not a whole `tokenizer.json`"),
+        "{broken}"
+    );
 }
 
 #[test]
 fn outputs_that_the_graph_does_not_tell_are_tried_out() {
     let wide = Fake::new(None, |encoding| Ok(Array2::zeros((encoding.ids.len(), 9))));
     let error = assemble(Recognizer::builder(), 512, wide).unwrap_err();
-    assert!(matches!(error, Error::LabelCountMismatch { labels: 5, outputs: 9, .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::LabelCountMismatch {
+                labels: 5,
+                outputs: 9,
+                ..
+            }
+        ),
+        "{error}"
+    );
 
-    let failing = Fake::new(None, |_| Err(Failure { problem: "no".into(), source: None }));
-    let error = assemble(Recognizer::builder(), 512, failing).unwrap_err().to_string();
-    assert!(error.contains("`fake/model.onnx` cannot be used: it fails on a first input"), "{error}");
+    let failing = Fake::new(None, |_| {
+        Err(Failure {
+            problem: "no".into(),
+            source: None,
+        })
+    });
+    let error = assemble(Recognizer::builder(), 512, failing)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("`fake/model.onnx` cannot be used: it fails on a first input"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -166,15 +228,20 @@ fn faults_of_the_engine_are_errors_of_their_text() {
         match rows {
             3 => Ok(Array2::from_elem((rows, LABELS.len()), f32::NAN)),
             4 => Ok(Array2::zeros((rows + 1, LABELS.len()))),
-            5 => Err(Failure { problem: "out of memory".into(), source: None }),
+            5 => Err(Failure {
+                problem: "out of memory".into(),
+                source: None,
+            }),
             _ => Ok(Array2::zeros((rows, LABELS.len()))),
         }
     });
     let recognizer = assemble(Recognizer::builder().threads(2), 512, engine).unwrap();
     let texts = ["a b c d", "a", "a b", "a b c", "a b c d"];
     let results = recognizer.recognize_batch(&texts, "it");
-    let messages: Vec<_> =
-        results.iter().map(|r| r.as_ref().map_or_else(|e| e.to_string(), |_| "fine".into())).collect();
+    let messages: Vec<_> = results
+        .iter()
+        .map(|r| r.as_ref().map_or_else(|e| e.to_string(), |_| "fine".into()))
+        .collect();
     assert_eq!(
         messages,
         [
@@ -194,11 +261,17 @@ fn languages_are_checked_for_each_text() {
         recognizer.recognize("Roma", "pl"),
         Err(Error::UnsupportedLanguage { supported, .. }) if supported.len() == 2
     ));
-    assert!(matches!(recognizer.recognize("", "?"), Err(Error::InvalidLanguage { .. })));
+    assert!(matches!(
+        recognizer.recognize("", "?"),
+        Err(Error::InvalidLanguage { .. })
+    ));
     let results = recognizer.recognize_batch(&["Roma", "Anna"], "de");
     assert_eq!(results.len(), 2);
     assert!(results.iter().all(Result::is_err));
-    assert_eq!(brief(&recognizer.recognize("Roma è bella.", "auto").unwrap()), [("Roma", "LOC")]);
+    assert_eq!(
+        brief(&recognizer.recognize("Roma è bella.", "auto").unwrap()),
+        [("Roma", "LOC")]
+    );
 }
 
 #[test]
@@ -210,16 +283,36 @@ fn a_long_text_is_split_or_rejected() {
     let builder = Recognizer::builder().long_text(LongText::Reject);
     let rejecting = assemble(builder, 16, engine).unwrap();
     let error = rejecting.recognize(&text, "it").unwrap_err();
-    assert!(matches!(error, Error::TextTooLong { bytes: 560, max_tokens: 16 }), "{error}");
-    assert_eq!(rejecting.recognize("Anna.\n\nRoma.", "it").unwrap().len(), 2);
+    assert!(
+        matches!(
+            error,
+            Error::TextTooLong {
+                bytes: 560,
+                max_tokens: 16
+            }
+        ),
+        "{error}"
+    );
+    assert_eq!(
+        rejecting.recognize("Anna.\n\nRoma.", "it").unwrap().len(),
+        2
+    );
 }
 
 #[test]
 fn a_name_across_the_cut_of_a_sentence_is_found_once() {
     for padding in 0..80 {
-        let text = format!("{}Anna Rossi Rossi Rossi {}", "x ".repeat(padding), "y ".repeat(60));
+        let text = format!(
+            "{}Anna Rossi Rossi Rossi {}",
+            "x ".repeat(padding),
+            "y ".repeat(60)
+        );
         let entities = recognizer(1, 40).recognize(&text, "it").unwrap();
-        assert_eq!(brief(&entities), [("Anna Rossi Rossi Rossi", "PER")], "after {padding} words");
+        assert_eq!(
+            brief(&entities),
+            [("Anna Rossi Rossi Rossi", "PER")],
+            "after {padding} words"
+        );
     }
 }
 
@@ -230,7 +323,11 @@ fn the_stream_reads_no_further_than_it_must() {
     let counter = Arc::clone(&pulled);
     let endless = (0..).map(move |n| {
         counter.fetch_add(1, Ordering::SeqCst);
-        if n % 3 == 1 { "Anna".to_owned() } else { format!("Roma {n}") }
+        if n % 3 == 1 {
+            "Anna".to_owned()
+        } else {
+            format!("Roma {n}")
+        }
     });
     let mut stream = recognizer.stream(endless, "it");
     assert_eq!(pulled.load(Ordering::SeqCst), 0);
@@ -260,13 +357,28 @@ fn the_stream_reads_no_further_than_it_must() {
 #[test]
 fn an_error_does_not_end_the_stream() {
     let engine = Fake::new(Some(LABELS.len()), |encoding| match encoding.ids.len() {
-        3 => Err(Failure { problem: "one word".into(), source: None }),
+        3 => Err(Failure {
+            problem: "one word".into(),
+            source: None,
+        }),
         rows => Ok(Array2::zeros((rows, LABELS.len()))),
     });
     let recognizer = assemble(Recognizer::builder().threads(2), 512, engine).unwrap();
     let texts = ["a b", "a", "", "a b c", "b"];
-    let results: Vec<_> = recognizer.stream(texts, "it").map(|(text, r)| (text, r.is_ok())).collect();
-    assert_eq!(results, [("a b", true), ("a", false), ("", true), ("a b c", true), ("b", false)]);
+    let results: Vec<_> = recognizer
+        .stream(texts, "it")
+        .map(|(text, r)| (text, r.is_ok()))
+        .collect();
+    assert_eq!(
+        results,
+        [
+            ("a b", true),
+            ("a", false),
+            ("", true),
+            ("a b c", true),
+            ("b", false)
+        ]
+    );
 }
 
 #[test]
