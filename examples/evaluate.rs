@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use clap::{Parser, ValueEnum};
+use clap::Parser;
 use nerite::evaluation::{AnnotatedText, Counts, Evaluation, Scores, read_conll, read_markup};
 use nerite::{Label, Recognizer, Runtime};
 use serde::Serialize;
@@ -24,9 +24,9 @@ struct Arguments {
     /// Language of the files, as a BCP 47 tag, or `auto`.
     #[arg(long, default_value = "it")]
     lang: String,
-    /// Engine to run the model on.
-    #[arg(long, value_enum, default_value = "auto")]
-    engine: Engine,
+    /// Engine to run the model on: `auto`, `ort` or `rten`.
+    #[arg(long, default_value = "auto")]
+    engine: Runtime,
     /// Directory of another model, in Hugging Face layout.
     #[arg(long)]
     model: Option<PathBuf>,
@@ -43,23 +43,6 @@ struct Arguments {
     /// Annotated files: `.conll`, or text with `[[inline|MARKUP]]`.
     #[arg(required = true)]
     files: Vec<PathBuf>,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Engine {
-    Auto,
-    Ort,
-    Rten,
-}
-
-impl From<Engine> for Runtime {
-    fn from(engine: Engine) -> Self {
-        match engine {
-            Engine::Auto => Runtime::Auto,
-            Engine::Ort => Runtime::OnnxRuntime,
-            Engine::Rten => Runtime::Rten,
-        }
-    }
 }
 
 /// The object of the last line.
@@ -105,7 +88,7 @@ fn rounded(value: f64) -> f64 {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
-    let mut builder = Recognizer::builder().runtime(arguments.engine.into());
+    let mut builder = Recognizer::builder().runtime(arguments.engine);
     if let Some(dir) = &arguments.model {
         builder = builder.model_dir(dir);
     }

@@ -28,9 +28,9 @@ struct Arguments {
     /// How to show the entities; JSON lines have byte offsets of the input.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
-    /// Engine to run the model on.
-    #[arg(long, value_enum, default_value = "auto")]
-    engine: Engine,
+    /// Engine to run the model on: `auto`, `ort` or `rten`.
+    #[arg(long, default_value = "auto")]
+    engine: Runtime,
     /// Directory of another model, in Hugging Face layout.
     #[arg(long)]
     model: Option<PathBuf>,
@@ -48,28 +48,11 @@ enum Format {
     Html,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum Engine {
-    Auto,
-    Ort,
-    Rten,
-}
-
-impl From<Engine> for Runtime {
-    fn from(engine: Engine) -> Self {
-        match engine {
-            Engine::Auto => Runtime::Auto,
-            Engine::Ort => Runtime::OnnxRuntime,
-            Engine::Rten => Runtime::Rten,
-        }
-    }
-}
-
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let text = read(&arguments)?;
     let start = Instant::now();
-    let mut builder = Recognizer::builder().runtime(arguments.engine.into());
+    let mut builder = Recognizer::builder().runtime(arguments.engine);
     if let Some(dir) = &arguments.model {
         builder = builder.model_dir(dir);
     }

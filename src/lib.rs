@@ -45,7 +45,10 @@
 #![deny(missing_docs)]
 #![forbid(unsafe_code)]
 // The crate's documentation speaks of the default model.
-#![cfg_attr(not(feature = "embedded-model"), allow(rustdoc::broken_intra_doc_links))]
+#![cfg_attr(
+    not(feature = "embedded-model"),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 // Without an engine there is nothing to load a model with.
 #![cfg_attr(not(any(feature = "ort", feature = "rten")), allow(dead_code))]
 

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use nerite::{Recognizer, Runtime};
 use proptest::prelude::*;
+use rayon::prelude::*;
 
 fn load(model: &str) -> Recognizer {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -107,6 +108,23 @@ fn ten_megabytes_in_one_line() {
         "{} entities in {copies} sentences",
         entities.len()
     );
+}
+
+/// While a thread of a rayon pool waits for another pool, it runs other jobs of its own, which may be
+/// calls of ours again, also while the model is loaded.
+#[test]
+fn callers_may_be_threads_of_a_rayon_pool() {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(4)
+        .build()
+        .unwrap();
+    let text = "Mario Rossi lavora alla Banca Lombarda di Milano. ".repeat(30);
+    static RECOGNIZER: LazyLock<Recognizer> = LazyLock::new(|| load("bert-wordpiece"));
+    let found: Vec<_> = pool.install(|| {
+        let recognize = |_| RECOGNIZER.recognize(&text, "it").unwrap().len();
+        (0..100).into_par_iter().map(recognize).collect()
+    });
+    assert!(found[0] > 0 && found.iter().all(|&entities| entities == found[0]));
 }
 
 proptest! {

@@ -12,6 +12,7 @@ mod rten;
 
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use ndarray::Array2;
 
@@ -40,6 +41,32 @@ impl fmt::Display for Runtime {
             Runtime::OnnxRuntime => "ONNX Runtime",
             Runtime::Rten => "rten",
         })
+    }
+}
+
+/// Reads `auto`, `ort` (or `onnxruntime`) and `rten`, as command lines want it.
+///
+/// ```
+/// use nerite::Runtime;
+///
+/// assert_eq!("ort".parse::<Runtime>()?, Runtime::OnnxRuntime);
+/// assert!("cuda".parse::<Runtime>().is_err());
+/// # Ok::<(), nerite::Error>(())
+/// ```
+impl FromStr for Runtime {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self, Error> {
+        match name {
+            "auto" => Ok(Runtime::Auto),
+            "ort" | "onnxruntime" => Ok(Runtime::OnnxRuntime),
+            "rten" => Ok(Runtime::Rten),
+            _ => Err(Error::InvalidOption {
+                option: "runtime",
+                value: format!("`{name}`"),
+                problem: "give `auto`, `ort` or `rten`".to_owned(),
+            }),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{panic, thread};
 
 use ndarray::Array2;
 use rten::{Dimension, Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value};
@@ -23,10 +24,6 @@ pub(super) struct Rten {
 }
 
 /// A pool of one thread, and how many inputs are waiting for it or running on it.
-///
-/// Any number of callers may queue for one, instead of waiting for it to be free: a caller that is
-/// a thread of a rayon pool runs other jobs of its pool while it waits for rten's, and one of those
-/// may be a call of ours. If callers held a worker meanwhile, such a call could wait for ever.
 struct Worker {
     pool: Arc<ThreadPool>,
     inputs: AtomicUsize,
@@ -43,12 +40,14 @@ impl Worker {
 
 impl Rten {
     pub(super) fn load(graph: &Graph, threads: usize) -> Result<Self, Error> {
-        let mut options = ModelOptions::with_all_ops();
-        options.prepack_weights(true);
-        let model = match graph.embedded {
-            Some(bytes) => options.load_static_slice(bytes),
-            None => options.load_file(&graph.path),
-        }
+        let model = undisturbed(|| {
+            let mut options = ModelOptions::with_all_ops();
+            options.prepack_weights(true);
+            match graph.embedded {
+                Some(bytes) => options.load_static_slice(bytes),
+                None => options.load_file(&graph.path),
+            }
+        })
         .map_err(|e| graph.unreadable(e))?;
         let name = |id: NodeId| {
             model
@@ -75,6 +74,19 @@ impl Rten {
             workers: (0..threads).map(|_| Worker::new()).collect(),
             model,
         })
+    }
+}
+
+/// Runs `job`, which waits for rten's threads, so that the caller's does nothing else meanwhile.
+///
+/// A thread of a rayon pool that waits for another pool runs other jobs of its own. One of those may
+/// want what the caller holds, such as the lock of a model that is just being loaded, and then wait
+/// for ever.
+fn undisturbed<R: Send>(job: impl FnOnce() -> R + Send) -> R {
+    match rayon::current_thread_index() {
+        None => job(),
+        Some(_) => thread::scope(|scope| scope.spawn(job).join())
+            .unwrap_or_else(|panic| panic::resume_unwind(panic)),
     }
 }
 
@@ -107,7 +119,7 @@ impl Engine for Rten {
         let worker = idlest.expect("there is at least one thread");
         worker.inputs.fetch_add(1, Ordering::Relaxed);
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&worker.pool)));
-        let outputs = self.model.run(inputs, &[self.logits], Some(options));
+        let outputs = undisturbed(|| self.model.run(inputs, &[self.logits], Some(options)));
         worker.inputs.fetch_sub(1, Ordering::Relaxed);
         let mut outputs = outputs.map_err(Failure::from_source)?;
         let logits = outputs

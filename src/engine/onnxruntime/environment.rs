@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use ort::environment::Environment;
+use ort::logging::LogLevel;
 
 use super::library;
 use crate::error::BoxError;
@@ -50,13 +51,14 @@ fn load(candidates: &[PathBuf]) -> Result<(Environment, PathBuf), Error> {
         match ort::init_from(candidate) {
             Ok(builder) => {
                 let environment = builder.with_name("nerite").with_telemetry(false).build();
-                return environment
-                    .map(|made| (made, candidate.clone()))
-                    .map_err(|e| {
-                        let problem = "the process has an ONNX Runtime environment already; \
+                let environment = environment.map_err(|e| {
+                    let problem = "the process has an ONNX Runtime environment already; \
                                    pass it to `RecognizerBuilder::with_environment`";
-                        unavailable(problem.to_owned(), Some(e.into()))
-                    });
+                    unavailable(problem.to_owned(), Some(e.into()))
+                })?;
+                // The library would otherwise format every step that it takes.
+                environment.set_log_level(LogLevel::Warning);
+                return Ok((environment, candidate.clone()));
             }
             Err(e) => {
                 tracing::debug!(library = %candidate.display(), error = %e, "cannot load");

@@ -6,6 +6,7 @@ mod pool;
 
 use ndarray::Array2;
 use ort::environment::Environment;
+use ort::logging::LogLevel;
 use ort::session::builder::PrepackedWeights;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{Tensor, TensorElementType, ValueType};
@@ -44,6 +45,7 @@ struct Source {
 impl Source {
     fn session(&self) -> ort::Result<Session> {
         let mut builder = Session::builder(&self.environment)?
+            .with_log_level(LogLevel::Warning)?
             .with_intra_threads(1)?
             .with_inter_threads(1)?
             // Inputs differ in length, and a memory pattern is kept for each length ever seen.
