@@ -66,6 +66,26 @@ fn both_engines_find_the_same_entities() {
 }
 
 #[test]
+fn the_article_of_the_examples_has_the_same_entities_on_both() {
+    let Some(ort) = onnxruntime(Recognizer::builder()) else {
+        return;
+    };
+    let rten = Recognizer::builder()
+        .runtime(Runtime::Rten)
+        .build()
+        .unwrap();
+    let article = include_str!("../examples/article.it.txt");
+    let [a, b] = [&ort, &rten].map(|recognizer| {
+        let entities = recognizer.recognize(article, "it").unwrap();
+        entities
+            .into_iter()
+            .map(|entity| (entity.span, entity.label))
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(a, b);
+}
+
+#[test]
 fn every_kind_of_export_runs_on_both() {
     for model in [
         "bert-wordpiece",

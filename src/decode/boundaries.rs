@@ -24,7 +24,8 @@ pub(super) fn trim(
 ) -> Range<usize> {
     let range = trim_opening(text, range);
     let range = trim_elision(text, range, label, lang);
-    trim_closing(text, range, last_word, lang)
+    let range = trim_closing(text, range, last_word, lang);
+    trim_function_word(text, range, lang)
 }
 
 /// `range`, widened to characters as users see them: normalisers leave the combining accents of
@@ -178,6 +179,55 @@ fn is_vowel(c: char) -> bool {
     matches!(c.to_ascii_lowercase(), 'a' | 'e' | 'i' | 'o' | 'u')
 }
 
+/// Drops a preposition, article or conjunction that the model takes into the end of a name, as in
+/// `Salone del libro di`.
+fn trim_function_word(text: &str, range: Range<usize>, lang: Language) -> Range<usize> {
+    let words: &[&str] = match lang.as_str() {
+        "it" => &[
+            "di", "a", "da", "in", "con", "su", "per", "tra", "fra", "e", "ed", "o", "del",
+            "dello", "della", "dei", "degli", "delle", "al", "allo", "alla", "ai", "agli", "alle",
+            "dal", "dallo", "dalla", "dai", "dagli", "dalle", "nel", "nello", "nella", "nei",
+            "negli", "nelle", "sul", "sullo", "sulla", "sui", "sugli", "sulle", "il", "lo", "la",
+            "i", "gli", "le",
+        ],
+        "en" => &[
+            "of", "in", "at", "on", "for", "and", "or", "the", "to", "from", "by", "with",
+        ],
+        "de" => &[
+            "von", "vom", "in", "im", "an", "am", "auf", "und", "oder", "der", "die", "das", "des",
+            "zu", "zum", "zur",
+        ],
+        "fr" => &[
+            "de", "du", "des", "à", "au", "aux", "en", "et", "ou", "le", "la", "les", "sur", "pour",
+        ],
+        "es" => &[
+            "de", "del", "a", "al", "en", "y", "e", "o", "el", "la", "los", "las", "con", "por",
+            "para",
+        ],
+        "pt" => &[
+            "de", "do", "da", "dos", "das", "em", "no", "na", "nos", "nas", "e", "ou", "ao", "à",
+            "com", "por", "para",
+        ],
+        "nl" => &[
+            "van", "in", "op", "en", "of", "de", "het", "voor", "met", "aan",
+        ],
+        "pl" => &[
+            "w", "we", "z", "ze", "na", "do", "od", "i", "oraz", "dla", "przy",
+        ],
+        "ru" => &[
+            "в", "во", "на", "из", "с", "со", "и", "для", "по", "от", "до", "к",
+        ],
+        _ => &[],
+    };
+    let name = &text[range.clone()];
+    match name.rsplit_once(char::is_whitespace) {
+        Some((rest, last)) if words.contains(&last) => {
+            range.start..range.start + rest.trim_end().len()
+        }
+        _ => range,
+    }
+}
+
 /// Whether the full stop after `before` ends a sentence, and not an abbreviation such as `S.p.A.`,
 /// `Inc.` or `J.`; one that the model sees as a word of its own is the model's decision.
 fn ends_with_stop(text: &str, before: &str, last_word: usize) -> bool {
@@ -252,6 +302,15 @@ mod tests {
             ("en", Label::Per, "from <Tim Cook’s,> he", "Tim Cook"),
             ("de", Label::Org, "von <Aldi's> Plan", "Aldi's"),
             ("en", Label::Org, "see <l'Oréal> plan", "l'Oréal"),
+            (
+                "it",
+                Label::Event,
+                "il <Salone del libro di> Torino",
+                "Salone del libro",
+            ),
+            ("it", Label::Product, "la <Classe A> nuova", "Classe A"),
+            ("en", Label::Org, "the <Bank of> England", "Bank"),
+            ("it", Label::Org, "<di> qui", "di"),
             ("it", Label::Org, "ecco <«...»> qui", ""),
             ("it", Label::Org, "ecco <—> qui", ""),
         ];
