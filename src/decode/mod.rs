@@ -25,6 +25,8 @@ pub use words::AggregationStrategy;
 pub(crate) struct Decoder {
     pub tags: Tags,
     pub strategy: AggregationStrategy,
+    /// What logits are divided by; changes scores, and with [`AggregationStrategy::First`] no entity.
+    pub temperature: f32,
     /// The labels to keep; all of them if there is no list.
     pub labels: Option<Vec<Label>>,
     /// Entities with a lower score are dropped.
@@ -46,7 +48,8 @@ impl Decoder {
         lang: Language,
     ) -> Vec<Entity> {
         let words = &encoding.words;
-        let probabilities = words::probabilities(logits, words, self.strategy, &self.tags);
+        let logits = logits.mapv(|logit| logit / self.temperature);
+        let probabilities = words::probabilities(logits.view(), words, self.strategy, &self.tags);
         let in_text = |word: usize| {
             let range = &words[word].range;
             window.start + range.start..window.start + range.end

@@ -22,6 +22,9 @@ pub(crate) struct Config {
     pub vocabulary_size: Option<usize>,
     /// Languages that the model was made for; none if the file does not tell.
     pub languages: Vec<Language>,
+    /// What logits are divided by, so that probabilities are as often right as they say (Guo et al.,
+    /// 2017, "On calibration of modern neural networks"); 1 if the file does not tell.
+    pub temperature: f32,
 }
 
 #[derive(Deserialize)]
@@ -33,6 +36,7 @@ struct ConfigFile {
     vocab_size: Option<usize>,
     #[serde(default)]
     languages: Vec<Language>,
+    calibration_temperature: Option<f32>,
 }
 
 #[derive(Deserialize)]
@@ -88,6 +92,11 @@ impl Config {
                 let problem = format!("`id2label` has {} entries but no {id}", id2label.len());
                 invalid(problem, None)
             })?;
+        let temperature = file.calibration_temperature.unwrap_or(1.0);
+        if !(temperature.is_finite() && temperature > 0.0) {
+            let problem = format!("`calibration_temperature` is {temperature}, not above 0");
+            return Err(invalid(problem, None));
+        }
         let offset = match file.model_type.as_deref() {
             Some(kind) if OFFSET_POSITIONS.contains(&kind) => file.pad_token_id.unwrap_or(1) + 1,
             _ => 0,
@@ -110,6 +119,7 @@ impl Config {
             max_tokens: max_tokens.unwrap_or(USUAL_TOKENS),
             vocabulary_size: file.vocab_size,
             languages: file.languages,
+            temperature,
         })
     }
 }
@@ -181,6 +191,10 @@ mod tests {
             (
                 r#"{"id2label":{"0":"O","2":"PER"}}"#,
                 "`id2label` has 2 entries but no 1",
+            ),
+            (
+                r#"{"id2label":{"0":"O"},"calibration_temperature":0}"#,
+                "`calibration_temperature` is 0, not above 0",
             ),
             (
                 r#"{"id2label":{"0":"O"},"languages":["klingonese"]}"#,

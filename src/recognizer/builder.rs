@@ -51,7 +51,9 @@ impl RecognizerBuilder {
     /// The directory has the Hugging Face layout: `config.json` with `id2label`, `tokenizer.json`,
     /// and `model.onnx` there or under `onnx/` (or, failing that, `model_quantized.onnx`). Any
     /// exported token-classification model does whose inputs are `input_ids`, `attention_mask` and,
-    /// if it likes, `token_type_ids`. A `languages` list in `config.json` limits the languages.
+    /// if it likes, `token_type_ids`. Two keys of
+    /// `config.json` are nerite's own: `languages`, a list, limits the languages, and
+    /// `calibration_temperature`, a number, divides the logits.
     pub fn model_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.model_dir = Some(dir.into());
         self
@@ -223,7 +225,7 @@ impl RecognizerBuilder {
         }
         let threads = self.thread_count()?;
         let long_text = self.long_text;
-        let decoder = self.decoder(tags)?;
+        let decoder = self.decoder(tags, config.temperature)?;
         Ok(Recognizer {
             pipeline: Arc::new(Pipeline {
                 languages: Supported::new(config.languages),
@@ -236,7 +238,7 @@ impl RecognizerBuilder {
         })
     }
 
-    fn decoder(self, tags: Tags) -> Result<Decoder, Error> {
+    fn decoder(self, tags: Tags, temperature: f32) -> Result<Decoder, Error> {
         if !(0.0..=1.0).contains(&self.min_score) {
             let value = self.min_score.to_string();
             return Err(invalid(
@@ -258,6 +260,7 @@ impl RecognizerBuilder {
         Ok(Decoder {
             tags,
             strategy: self.strategy,
+            temperature,
             labels: self.labels,
             min_score: self.min_score,
         })

@@ -49,6 +49,7 @@ fn files(max_tokens: usize, labels: &[&str]) -> ModelFiles {
             max_tokens,
             vocabulary_size: None,
             languages: vec!["it".parse().unwrap(), "en".parse().unwrap()],
+            temperature: 1.0,
         },
         config_path: PathBuf::from("fake/config.json"),
         tokenizer: Cow::Owned(tokenizer.to_string().into_bytes()),
