@@ -53,6 +53,7 @@ struct Report {
     items: usize,
     words: usize,
     words_per_s: f64,
+    calibration_error: f64,
     engine: String,
 }
 
@@ -144,6 +145,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         items,
         words,
         words_per_s: (words as f64 / took.as_secs_f64()).round(),
+        calibration_error: rounded(total.calibration_error()),
         engine: recognizer.engine().to_string(),
     };
     print_table(&report);
@@ -192,4 +194,8 @@ fn print_table(report: &Report) {
     {
         println!("{name:<10} {p:>6.1} {r:>6.1} {f1:>6.1} {token_f1:>8.1} {gold:>6}");
     }
+    println!(
+        "calibration error of the scores: {:.1}",
+        report.calibration_error
+    );
 }

@@ -81,7 +81,19 @@ pub struct Scores {
 pub struct Evaluation {
     labels: Vec<Label>,
     types: BTreeMap<Label, Scores>,
+    bins: [Bin; BINS],
 }
+
+/// Recognised entities of about the same score.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bin {
+    entities: usize,
+    right: usize,
+    score: f64,
+}
+
+/// Bins of equal width that [`Evaluation::calibration_error`] sorts scores into.
+const BINS: usize = 10;
 
 impl Evaluation {
     /// Scores entities of these types; gold and recognised ones of other types are passed over.
@@ -89,6 +101,7 @@ impl Evaluation {
         Self {
             labels: labels.to_vec(),
             types: BTreeMap::new(),
+            bins: [Bin::default(); BINS],
         }
     }
 
@@ -114,6 +127,16 @@ impl Evaluation {
         }
         for &(_, label) in found.iter().filter(|entity| !gold.contains(entity)) {
             self.counts(label).span.add(false, true);
+        }
+        for entity in recognized
+            .iter()
+            .filter(|entity| labels.contains(&entity.label))
+        {
+            let bin = (entity.score * BINS as f32) as usize;
+            let bin = &mut self.bins[bin.min(BINS - 1)];
+            bin.entities += 1;
+            bin.right += usize::from(gold.contains(&(entity.span, &entity.label)));
+            bin.score += f64::from(entity.score);
         }
         for (at, _) in item.text.unicode_word_indices() {
             let label_in = |entities: &[(Span, &Label)]| {
@@ -154,12 +177,34 @@ impl Evaluation {
             })
     }
 
+    /// How far scores are from the share of right entities among those with such a score, in percent:
+    /// the expected calibration error over ten bins (Naeini et al., 2015, "Obtaining well calibrated
+    /// probabilities using Bayesian binning"). 0 if nothing was recognised.
+    pub fn calibration_error(&self) -> f64 {
+        let entities: usize = self.bins.iter().map(|bin| bin.entities).sum();
+        let gaps: f64 = self
+            .bins
+            .iter()
+            .map(|bin| (bin.score - bin.right as f64).abs())
+            .sum();
+        if entities == 0 {
+            0.0
+        } else {
+            100.0 * gaps / entities as f64
+        }
+    }
+
     /// Adds the counts of another evaluation.
     pub fn merge(&mut self, other: &Evaluation) {
         for (label, scores) in &other.types {
             let sum = self.counts(label);
             sum.span = sum.span.merge(scores.span);
             sum.token = sum.token.merge(scores.token);
+        }
+        for (sum, bin) in self.bins.iter_mut().zip(other.bins) {
+            sum.entities += bin.entities;
+            sum.right += bin.right;
+            sum.score += bin.score;
         }
     }
 }
@@ -214,8 +259,18 @@ mod tests {
     }
 
     #[test]
+    fn certain_entities_that_are_half_wrong_are_badly_calibrated() {
+        let mut half = score("[[Enel|ORG]]", "[[Enel|ORG]]", &[Label::Org]);
+        assert_eq!(half.calibration_error(), 0.0);
+        half.merge(&score("Eni", "[[Eni|ORG]]", &[Label::Org]));
+        assert_eq!(half.calibration_error(), 50.0);
+    }
+
+    #[test]
     fn nothing_scores_zero() {
-        let empty = score("nulla", "nulla", &[Label::Per]).micro();
+        let empty = score("nulla", "nulla", &[Label::Per]);
+        assert_eq!(empty.calibration_error(), 0.0);
+        let empty = empty.micro();
         assert_eq!(
             (empty.span.precision(), empty.span.recall(), empty.span.f1()),
             (0.0, 0.0, 0.0)
