@@ -103,7 +103,7 @@ fn read(arguments: &Arguments) -> Result<String, Box<dyn Error>> {
     }
 }
 
-/// The text with its entities coloured and labelled, and a line a type below it.
+/// The text with its entities coloured and labelled.
 fn terminal(text: &str, entities: &[Entity]) -> String {
     let mut page = String::new();
     let mut end = 0;

@@ -132,15 +132,14 @@ impl Whole {
             ];
             parts.concat().into_iter().map(i64::from).collect()
         };
-        let words = self
-            .words
-            .iter()
-            .filter(|word| tokens.contains(&word.tokens.start));
+        let first_word_from = |token: usize| {
+            self.words
+                .partition_point(|word| word.tokens.start < shift(token))
+        };
+        let words =
+            &self.words[first_word_from(slice.tokens.start)..first_word_from(slice.tokens.end)];
         let owned_from = |token: usize| {
-            let word = self
-                .words
-                .iter()
-                .find(|word| word.tokens.start >= shift(token));
+            let word = self.words.get(first_word_from(token));
             word.map_or(text_len, |word| word.range.start)
         };
         let owned_start = if slice.owned.start == 0 {
@@ -157,6 +156,7 @@ impl Whole {
             ids: around(self.encoding.get_ids()),
             type_ids: around(self.encoding.get_type_ids()),
             words: words
+                .iter()
                 .map(|word| Word {
                     range: word.range.clone(),
                     tokens: word.tokens.start - slice.tokens.start
