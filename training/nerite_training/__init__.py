@@ -1,0 +1,1 @@
+"""The pipeline that makes nerite's own models: prepare, train, distil, export, evaluate."""

@@ -1,0 +1,4 @@
+"""Command line of the pipeline."""
+from .cli import main
+
+main()

@@ -1,0 +1,108 @@
+"""Stage 3: the student, every other layer of the teacher, trained to give the teacher's distributions.
+
+The teacher labels a fixed draw of windows once (labelled and unlabelled text, sentences and runs of them). The student
+then goes over them as often as the budget allows, at twice the speed of running both side by side.
+"""
+
+import itertools
+import time
+from pathlib import Path
+
+import torch
+from tokenizers import Tokenizer
+
+from .corpus import read_items
+from .encoder import student_of
+from .engines import TorchEngine
+from .losses import distillation, partial_cross_entropy
+from .schedule import Run, device, load_model, save_atomically, save_model, seeded
+from .train import read_mixture
+from .windows import Encoded, Names, augment, batches, by_corpus, collate, draw_epoch, encode
+
+SEED = 21
+LAYERS = [1, 3, 5, 7, 9, 11]
+BATCH_TOKENS = 2048
+PEAK_RATE = 3e-4
+TEMPERATURE = 2.0
+LABEL_SHARE = 0.3  # weight of the gold labels beside the teacher's distribution
+SHARD_ROWS = 2048
+
+
+def draw_rows(work: Path, mixture: Path, tokens: int) -> list[Encoded]:
+    """Encoded windows of labelled and unlabelled text, `tokens` tokens in all, drawn epoch after epoch."""
+    tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
+    labelled = list(read_items(work / "items.jsonl"))
+    corpora = by_corpus(labelled + list(read_items(work / "unlabelled.jsonl")))
+    names = Names(labelled)
+    rates = read_mixture(mixture)
+    rows: list[Encoded] = []
+    for draw in itertools.count():
+        generator = seeded(SEED, "soft", draw)
+        for window in draw_epoch(corpora, rates, generator):
+            if tokens <= 0:
+                return rows
+            rows.append(encode(augment(window, names, generator), tokenizer))
+            tokens -= len(rows[-1].ids)
+
+
+def label_softly(work: Path, mixture: Path, teacher: Path, tokens: int) -> list[Path]:
+    """Let the teacher label drawn windows; shards that exist already are kept."""
+    folder = work / "soft"
+    complete = folder / "complete"
+    if not complete.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        rows = draw_rows(work, mixture, tokens)
+        engine = TorchEngine(load_model(teacher))
+        for number, start in enumerate(range(0, len(rows), SHARD_ROWS)):
+            path = folder / f"{number:03d}.pt"
+            if path.exists():
+                continue
+            part = rows[start : start + SHARD_ROWS]
+            scores = [torch.from_numpy(one).half() for one in engine.run(part)]
+            save_atomically([(r.ids, r.firsts, r.permitted, s) for r, s in zip(part, scores)], path)
+            print(f"{time.strftime('%H:%M:%S')} {path.name}: {sum(len(r.ids) for r in part)} tokens", flush=True)
+        complete.touch()
+    return sorted(folder.glob("[0-9]*.pt"))
+
+
+def read_shards(paths: list[Path]) -> tuple[list[Encoded], list[torch.Tensor]]:
+    """The windows of the shards, and for each the teacher's scores of its words."""
+    rows, scores = [], []
+    for path in paths:
+        for ids, firsts, permitted, row_scores in torch.load(path, weights_only=True):
+            rows.append(Encoded(ids, firsts, permitted))
+            scores.append(row_scores)
+    return rows, scores
+
+
+def distil(work: Path, mixture: Path, soft_tokens: int, budget: int) -> Path:
+    """Train the student on `soft_tokens` tokens, over and over until `budget` have passed; returns the student's path.
+
+    Resumes from `work/ckpt/student.progress.pt`. The embeddings stay the teacher's.
+    """
+    finished = work / "ckpt" / "student.pt"
+    if finished.exists():
+        return finished
+    place = device()
+    teacher = work / "ckpt" / "teacher.pt"
+    rows, scores = read_shards(label_softly(work, mixture, teacher, soft_tokens))
+    torch.manual_seed(SEED)
+    student = student_of(load_model(teacher), LAYERS).to(place)
+    run = Run(student, work / "ckpt" / "student.progress.pt", budget, PEAK_RATE, embedding_factor=0.0)
+    while not run.done:
+        generator = seeded(SEED, "student", run.epoch)
+        for indices in list(batches(rows, BATCH_TOKENS, generator))[run.step :]:
+            batch = collate([rows[index] for index in indices]).to(place)
+            target = torch.cat([scores[index] for index in indices]).to(place)
+            with torch.autocast(place.type, torch.bfloat16):
+                states = student.encode(batch.input_ids, batch.attention_mask)
+                logits = student.head(states.flatten(0, 1)[batch.firsts])
+            loss = distillation(logits, target, TEMPERATURE)
+            loss = loss + LABEL_SHARE * partial_cross_entropy(logits, batch.permitted)
+            run.learn(loss, batch.tokens)
+            if run.done:
+                break
+        else:
+            run.next_epoch()
+    save_model(student, finished)
+    return finished
