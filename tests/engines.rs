@@ -6,10 +6,10 @@ use std::path::Path;
 use std::{env, fs};
 
 use nerite::evaluation::{AnnotatedText, Evaluation};
-use nerite::{Entity, Error, Recognizer, Runtime};
+use nerite::{Entity, Error, Recognizer, RecognizerBuilder, Runtime};
 
 /// A recogniser on ONNX Runtime, or `None`, with the reason printed, where there is no library.
-fn onnxruntime(builder: nerite::RecognizerBuilder) -> Option<Recognizer> {
+fn onnxruntime(builder: RecognizerBuilder) -> Option<Recognizer> {
     match builder.runtime(Runtime::OnnxRuntime).build() {
         Ok(recognizer) => Some(recognizer),
         Err(e @ Error::RuntimeUnavailable { .. })
@@ -20,6 +20,12 @@ fn onnxruntime(builder: nerite::RecognizerBuilder) -> Option<Recognizer> {
         }
         Err(e) => panic!("{e}"),
     }
+}
+
+/// The same recogniser on ONNX Runtime and on rten.
+fn both(builder: RecognizerBuilder) -> Option<[Recognizer; 2]> {
+    let rten = builder.clone().runtime(Runtime::Rten).build().unwrap();
+    Some([onnxruntime(builder)?, rten])
 }
 
 fn articles() -> Vec<AnnotatedText> {
@@ -34,13 +40,9 @@ fn articles() -> Vec<AnnotatedText> {
 
 #[test]
 fn both_engines_find_the_same_entities() {
-    let Some(ort) = onnxruntime(Recognizer::builder()) else {
+    let Some([ort, rten]) = both(Recognizer::builder()) else {
         return;
     };
-    let rten = Recognizer::builder()
-        .runtime(Runtime::Rten)
-        .build()
-        .unwrap();
     let (mut same, mut all) = (0, 0);
     let mut scores = [&ort, &rten].map(|recognizer| Evaluation::new(recognizer.labels()));
     for article in articles() {
@@ -67,13 +69,9 @@ fn both_engines_find_the_same_entities() {
 
 #[test]
 fn the_article_of_the_examples_has_the_same_entities_on_both() {
-    let Some(ort) = onnxruntime(Recognizer::builder()) else {
+    let Some([ort, rten]) = both(Recognizer::builder()) else {
         return;
     };
-    let rten = Recognizer::builder()
-        .runtime(Runtime::Rten)
-        .build()
-        .unwrap();
     let article = include_str!("../examples/article.it.txt");
     let [a, b] = [&ort, &rten].map(|recognizer| {
         let entities = recognizer.recognize(article, "it").unwrap();
@@ -97,14 +95,9 @@ fn every_kind_of_export_runs_on_both() {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("tests/fixtures")
             .join(model);
-        let Some(ort) = onnxruntime(Recognizer::builder().model_dir(&dir)) else {
+        let Some([ort, rten]) = both(Recognizer::builder().model_dir(&dir)) else {
             return;
         };
-        let rten = Recognizer::builder()
-            .model_dir(&dir)
-            .runtime(Runtime::Rten)
-            .build()
-            .unwrap();
         for text in [
             "Mario Rossi lavora alla Banca Lombarda di Milano.",
             "Zoë, 東京 🎉",
