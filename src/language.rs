@@ -99,8 +99,8 @@ impl<'de> Deserialize<'de> for Language {
 #[derive(Clone, Debug)]
 pub(crate) struct Supported(Vec<Language>);
 
-/// Detection looks at this many bytes of a text: whatlang's trigram profile does not change with
-/// more, and a text of many megabytes need not be read twice.
+/// Detection looks at this many bytes of a text, some 600 words, so that a text of many megabytes is
+/// not read twice.
 const DETECTION_BYTES: usize = 4096;
 
 impl Supported {

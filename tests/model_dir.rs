@@ -180,15 +180,30 @@ fn languages_of_the_configuration_are_the_only_ones() {
     );
 }
 
+/// Found out when it is loaded if `config.json` tells the size of the vocabulary, and otherwise by
+/// the first token that the model does not know.
 #[test]
-fn the_tokenizer_of_another_model_is_an_error_and_no_panic() {
+fn the_tokenizer_of_another_model_is_refused() {
     let dir = copy("bert-wordpiece");
     fs::copy(
         fixture("roberta-bpe").join("tokenizer.json"),
         dir.path().join("tokenizer.json"),
     )
     .unwrap();
-    if let Ok(recognizer) = load(dir.path()) {
-        let _ = recognizer.recognize("Mario Rossi lavora a Milano. 東京 🎉", "it");
-    }
+    let refused = load(dir.path()).unwrap_err();
+    assert!(
+        matches!(&refused, Error::ModelFileInvalid { path, .. } if path.ends_with("tokenizer.json")),
+        "{refused}"
+    );
+
+    let path = dir.path().join("config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    config.as_object_mut().unwrap().remove("vocab_size");
+    fs::write(&path, config.to_string()).unwrap();
+    let recognizer = load(dir.path()).unwrap();
+    let failed = recognizer
+        .recognize("Mario Rossi lavora alla Banca Lombarda di Milano.", "it")
+        .unwrap_err();
+    assert!(matches!(failed, Error::Inference { .. }), "{failed}");
+    assert!(failed.source().is_some());
 }

@@ -8,8 +8,8 @@ use crate::{Entity, Error};
 /// Texts of an iterator with their entities, in order; made by [`Recognizer::stream`].
 ///
 /// The stream reads ahead so that all threads have work: 32 texts a thread, or fewer once they
-/// amount to 64 KiB a thread. For a source that gives
-/// texts slowly, such as a queue, [`read_ahead(1)`](Self::read_ahead) answers each text at once.
+/// amount to 64 KiB a thread. For a source that gives texts slowly, such as a queue,
+/// [`read_ahead(1)`](Self::read_ahead) answers each text at once.
 #[derive(Debug)]
 #[must_use = "a stream does nothing until it is iterated"]
 pub struct Stream<I: Iterator> {
