@@ -18,7 +18,7 @@ use std::time::Instant;
 
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use nerite::{Entity, Recognizer};
+use nerite::{Entity, Recognizer, Runtime};
 use serde::{Deserialize, Serialize};
 
 #[derive(Parser)]
@@ -30,6 +30,12 @@ struct Arguments {
     /// Field of the JSON lines that holds the text.
     #[arg(long, default_value = "text")]
     field: String,
+    /// Engine to run the model on: `auto`, `ort` or `rten`.
+    #[arg(long, default_value = "auto")]
+    engine: Runtime,
+    /// Directory of another model, in Hugging Face layout.
+    #[arg(long)]
+    model: Option<PathBuf>,
     /// Threads to run on.
     #[arg(long)]
     threads: Option<usize>,
@@ -63,7 +69,10 @@ impl AsRef<str> for Text {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
-    let mut builder = Recognizer::builder();
+    let mut builder = Recognizer::builder().runtime(arguments.engine);
+    if let Some(dir) = &arguments.model {
+        builder = builder.model_dir(dir);
+    }
     if let Some(threads) = arguments.threads {
         builder = builder.threads(threads);
     }

@@ -6,15 +6,17 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
+from .agree import agree
 from .distil import distil
 from .engines import OnnxEngine, TorchEngine
 from .evaluate import report
 from .export import export
 from .prepare import import_corpora, prepare
 from .schedule import load_model
-from .train import train
+from .train import SEED, train
 
 HERE = Path(__file__).resolve().parent.parent
+HELD_OUT = sorted((HERE.parent / "tests" / "corpus" / "it").glob("*.txt"))
 TEACHER_TOKENS = 12_000_000
 SOFT_TOKENS = 4_000_000
 STUDENT_TOKENS = 14_000_000
@@ -38,15 +40,23 @@ def parse() -> argparse.Namespace:
     stage = stages.add_parser("train", parents=[common], help="train the teacher")
     stage.add_argument("--tokens", type=int, default=TEACHER_TOKENS, help="length of the run")
     stage.add_argument("--from", dest="start", type=Path, help="begin from this tagger, not from the base encoder")
+    stage.add_argument("--seed", type=int, default=SEED, help="of the windows that are drawn")
 
     stage = stages.add_parser("distil", parents=[common], help="train the student on the teacher's distributions")
     stage.add_argument("--soft-tokens", type=int, default=SOFT_TOKENS, help="text for the teacher to label")
     stage.add_argument("--tokens", type=int, default=STUDENT_TOKENS, help="length of the run")
+    stage.add_argument("--from", dest="start", type=Path, help="begin from this student, not from the teacher's layers")
 
     stage = stages.add_parser("export", parents=[common], help="tagger → model directory")
     stage.add_argument("tagger", type=Path, help="a .pt file of `train` or `distil`")
     stage.add_argument("target", type=Path)
     stage.add_argument("--version", default=VERSION)
+    stage.add_argument("--held-out", type=Path, nargs="*", default=HELD_OUT, help="annotated files to calibrate on")
+
+    stage = stages.add_parser("agree", parents=[common], help="compare PyTorch, ONNX Runtime and rten")
+    stage.add_argument("tagger", type=Path, help="the .pt file that the model was exported from")
+    stage.add_argument("model", type=Path, help="model directory")
+    stage.add_argument("files", type=Path, nargs="*", default=HELD_OUT, help="annotated files whose texts to run")
 
     stage = stages.add_parser("evaluate", parents=[common], help="exact-span F1 of a tagger or a graph")
     stage.add_argument("model", type=Path, help="a .pt file, or an .onnx file beside its tokenizer.json")
@@ -83,11 +93,13 @@ def main() -> None:
                 print(import_corpora(options.source, options.data), "files copied")
             prepare(options.data, options.work)
         case "train":
-            train(options.work, options.mixture, options.tokens, options.start)
+            train(options.work, options.mixture, options.tokens, options.start, options.seed)
         case "distil":
-            distil(options.work, options.mixture, options.soft_tokens, options.tokens)
+            distil(options.work, options.mixture, options.soft_tokens, options.tokens, options.start)
         case "export":
-            export(options.work, options.tagger, options.target, options.version)
+            export(options.work, options.tagger, options.target, options.version, options.held_out)
+        case "agree":
+            agree(options.tagger, options.model, options.files)
         case "evaluate":
             evaluate(options.model, options.work, options.files, options.limit, options.out)
         case "run":
@@ -95,6 +107,6 @@ def main() -> None:
             prepare(options.data, options.work)
             train(options.work, options.mixture, options.teacher_tokens)
             student = distil(options.work, options.mixture, options.soft_tokens, options.student_tokens)
-            export(options.work, student, target, options.version)
+            export(options.work, student, target, options.version, HELD_OUT)
             if options.evaluate:
                 evaluate(target / "model.onnx", options.work, options.evaluate, None, target / "figures.json")

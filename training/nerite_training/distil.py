@@ -12,7 +12,7 @@ import torch
 from tokenizers import Tokenizer
 
 from .corpus import read_items
-from .encoder import student_of
+from .encoder import as_int8, student_of
 from .engines import TorchEngine
 from .losses import distillation, partial_cross_entropy
 from .schedule import Run, device, load_model, save_atomically, save_model, seeded
@@ -25,6 +25,7 @@ BATCH_TOKENS = 2048
 PEAK_RATE = 3e-4
 TEMPERATURE = 2.0
 LABEL_SHARE = 0.3  # weight of the gold labels beside the teacher's distribution
+ROUNDED_SHARE = 0.25  # share of the run, its last, in which the student computes with the rounding of int8
 SHARD_ROWS = 2048
 
 
@@ -75,10 +76,11 @@ def read_shards(paths: list[Path]) -> tuple[list[Encoded], list[torch.Tensor]]:
     return rows, scores
 
 
-def distil(work: Path, mixture: Path, soft_tokens: int, budget: int) -> Path:
+def distil(work: Path, mixture: Path, soft_tokens: int, budget: int, start: Path | None = None) -> Path:
     """Train the student on `soft_tokens` tokens, over and over until `budget` have passed; returns the student's path.
 
-    Resumes from `work/ckpt/student.progress.pt`. The embeddings stay the teacher's.
+    Resumes from `work/ckpt/student.progress.pt`. The embeddings stay the teacher's. With `start`, begins with the layers
+    and the head of an earlier student, not with the teacher's.
     """
     finished = work / "ckpt" / "student.pt"
     if finished.exists():
@@ -87,13 +89,20 @@ def distil(work: Path, mixture: Path, soft_tokens: int, budget: int) -> Path:
     teacher = work / "ckpt" / "teacher.pt"
     rows, scores = read_shards(label_softly(work, mixture, teacher, soft_tokens))
     torch.manual_seed(SEED)
-    student = student_of(load_model(teacher), LAYERS).to(place)
+    student = student_of(load_model(teacher), LAYERS)
+    if start:
+        student.load_state_dict({**load_model(start).state_dict(), "words.weight": student.words.weight})
+    # They are not trained here, so they can be what the int8 graph will hold from the beginning.
+    student.words.weight.data = as_int8(student.words.weight)
+    student.to(place)
     run = Run(student, work / "ckpt" / "student.progress.pt", budget, PEAK_RATE, embedding_factor=0.0)
     while not run.done:
         generator = seeded(SEED, "student", run.epoch)
         for indices in list(batches(rows, BATCH_TOKENS, generator))[run.step :]:
             batch = collate([rows[index] for index in indices]).to(place)
             target = torch.cat([scores[index] for index in indices]).to(place)
+            if run.seen > (1 - ROUNDED_SHARE) * budget:
+                student.round_as_int8()
             with torch.autocast(place.type, torch.bfloat16):
                 states = student.encode(batch.input_ids, batch.attention_mask)
                 logits = student.head(states.flatten(0, 1)[batch.firsts])

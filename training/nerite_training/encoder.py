@@ -28,19 +28,48 @@ class Shape:
     labels: int = len(LABELS)
 
 
+@torch.no_grad()
+def as_int8(weight: Tensor) -> Tensor:
+    """`weight` after int8 and back, symmetric, with a scale for each row."""
+    scale = weight.abs().amax(dim=1, keepdim=True).clamp_min(1e-8) / 127
+    return (weight / scale).round() * scale
+
+
+@torch.no_grad()
+def as_uint8(x: Tensor) -> Tensor:
+    """`x` after uint8 and back, with a scale and a zero point for each window, as the runtimes find them."""
+    low = x.amin(dim=(1, 2), keepdim=True).float().clamp_max(0)
+    high = x.amax(dim=(1, 2), keepdim=True).float().clamp_min(0)
+    scale = ((high - low) / 255).clamp_min(1e-8)
+    zero = (-low / scale).round()
+    return (((x / scale).round() + zero).clamp_(0, 255) - zero) * scale
+
+
+class Projection(nn.Linear):
+    """A linear map that, if told to, computes with the rounding of its int8 self; gradients pass straight through."""
+
+    rounding = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.rounding:
+            return super().forward(x)
+        weight = self.weight + (as_int8(self.weight) - self.weight).detach()
+        return F.linear(x + (as_uint8(x) - x).detach(), weight, self.bias)
+
+
 class Layer(nn.Module):
     """Self-attention and feed-forward, each with its residual sum normalised after."""
 
     def __init__(self, shape: Shape, dropout: float):
         super().__init__()
         self.heads = shape.heads
-        self.query = nn.Linear(shape.hidden, shape.hidden)
-        self.key = nn.Linear(shape.hidden, shape.hidden)
-        self.value = nn.Linear(shape.hidden, shape.hidden)
-        self.attended = nn.Linear(shape.hidden, shape.hidden)
+        self.query = Projection(shape.hidden, shape.hidden)
+        self.key = Projection(shape.hidden, shape.hidden)
+        self.value = Projection(shape.hidden, shape.hidden)
+        self.attended = Projection(shape.hidden, shape.hidden)
         self.attention_norm = nn.LayerNorm(shape.hidden, eps=shape.epsilon)
-        self.widen = nn.Linear(shape.hidden, shape.feed_forward)
-        self.narrow = nn.Linear(shape.feed_forward, shape.hidden)
+        self.widen = Projection(shape.hidden, shape.feed_forward)
+        self.narrow = Projection(shape.feed_forward, shape.hidden)
         self.output_norm = nn.LayerNorm(shape.hidden, eps=shape.epsilon)
         self.dropout = nn.Dropout(dropout)
 
@@ -73,6 +102,12 @@ class Tagger(nn.Module):
         self.head = nn.Linear(shape.hidden, shape.labels)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
+
+    def round_as_int8(self) -> None:
+        """From now on compute as the int8 graph does, the head and the embeddings apart."""
+        for module in self.modules():
+            if isinstance(module, Projection):
+                module.rounding = True
 
     def encode(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """The last layer's state of each token."""

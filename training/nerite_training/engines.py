@@ -56,6 +56,6 @@ class OnnxEngine:
         results = []
         for row in rows:
             ids = np.array([row.ids], dtype=np.int64)
-            (logits,) = self.session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+            (logits,) = self.session.run(["logits"], {"input_ids": ids})
             results.append(logits[0, row.firsts])
         return results

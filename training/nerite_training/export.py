@@ -1,86 +1,35 @@
-"""Stage 4: a finished tagger → a model directory in Hugging Face layout, and proof that the graph computes the same.
+"""Stage 4: a finished tagger → a model directory in Hugging Face layout, and proof that the graphs compute the same.
 
 The int8 graph is quantised dynamically: weights once, by output channel, activations at run time. The embeddings, two
-thirds of the file, are int8 with a scale for each piece: a row is gathered, cast and multiplied by its scale, which
-takes plain operators that every runtime has and is more exact than the quantiser's one scale for the whole table.
+thirds of the file, are int8 with a scale for each piece.
 """
 
-import copy
 import json
 import random
 import shutil
-import tempfile
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
-from onnxruntime.quantization import QuantType, quantize_dynamic
 from tokenizers import Tokenizer
-from torch import Tensor, nn
 
+from .calibrate import temperature
 from .corpus import read_items
 from .encoder import Tagger
 from .engines import OnnxEngine
+from .evaluate import read_annotated
+from .graph import write_graph
 from .labels import LABEL_IDS, LABELS, LANGUAGES, TYPES
 from .schedule import load_model
 from .vocabulary import PAD
 from .windows import Window, encode
 
-OPSET = 17
 LICENCE = "CC-BY-SA-4.0"
 # Greatest difference of a logit between PyTorch and the 32-bit graph: rounding in another order of summation.
 TOLERANCE = 2e-3
 
 
-class RowQuantised(nn.Module):
-    """An embedding table in int8, each row with a scale of its own."""
-
-    def __init__(self, table: Tensor):
-        super().__init__()
-        scale = table.abs().amax(dim=1, keepdim=True).clamp_min(1e-8) / 127
-        self.register_buffer("scale", scale)
-        self.register_buffer("codes", (table / scale).round().to(torch.int8))
-
-    def forward(self, ids: Tensor) -> Tensor:
-        return self.codes[ids].float() * self.scale[ids]
-
-
-def export_graph(model: Tagger, path: Path) -> None:
-    """Write the 32-bit graph, batch and length free."""
-    model = model.cpu().eval()
-    ids = torch.randint(4, 1000, (2, 16))
-    torch.onnx.export(
-        model,
-        (ids, torch.ones_like(ids)),
-        str(path),
-        input_names=["input_ids", "attention_mask"],
-        output_names=["logits"],
-        dynamic_axes={name: {0: "batch", 1: "tokens"} for name in ("input_ids", "attention_mask", "logits")},
-        opset_version=OPSET,
-        dynamo=False,
-    )
-    onnx.checker.check_model(str(path))
-
-
-def export_int8(model: Tagger, path: Path) -> None:
-    """Write the int8 graph."""
-    small = copy.deepcopy(model)
-    small.words = RowQuantised(model.words.weight.detach())
-    with tempfile.TemporaryDirectory() as folder:
-        half_way = Path(folder) / "embeddings.onnx"
-        export_graph(small, half_way)
-        quantize_dynamic(
-            half_way,
-            path,
-            per_channel=True,
-            weight_type=QuantType.QInt8,
-            op_types_to_quantize=["MatMul"],
-            extra_options={"MatMulConstBOnly": True},
-        )
-
-
-def write_config(model: Tagger, version: str, path: Path) -> None:
+def write_config(model: Tagger, version: str, calibration: float, path: Path) -> None:
     """Write `config.json`: what a Hugging Face reader expects, and languages, types, version and licence."""
     shape = model.shape
     config = {
@@ -99,6 +48,7 @@ def write_config(model: Tagger, version: str, path: Path) -> None:
         "label2id": LABEL_IDS,
         "languages": LANGUAGES,
         "types": TYPES,
+        "calibration_temperature": calibration,
         "version": version,
         "license": LICENCE,
     }
@@ -131,21 +81,27 @@ def agreement(first: Path, second: Path, rows: list) -> float:
     return same / max(total, 1)
 
 
-def export(work: Path, tagger: Path, target: Path, version: str) -> None:
-    """Write `model.onnx` (int8), `model.fp32.onnx`, `tokenizer.json` and `config.json` into `target`."""
-    target.mkdir(parents=True, exist_ok=True)
+def export(work: Path, tagger: Path, target: Path, version: str, held_out: list[Path]) -> None:
+    """Write the model directory `target`, with the int8 graph, and beside it `target`-fp32, with the 32-bit one.
+
+    The temperature of the scores is fitted on `held_out`, annotated files that the training has not seen.
+    """
     model = load_model(tagger).eval()
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
     rows = sample_rows(work, tokenizer, 50)
-    full = target / "model.fp32.onnx"
-    small = target / "model.onnx"
-    export_graph(model, full)
+    full, small = (folder / "model.onnx" for folder in (target.with_name(f"{target.name}-fp32"), target))
+    for graph, int8 in ((full, False), (small, True)):
+        graph.parent.mkdir(parents=True, exist_ok=True)
+        write_graph(model, graph, int8)
+        shutil.copyfile(work / "tokenizer.json", graph.parent / "tokenizer.json")
     difference = largest_difference(model, full, rows)
     if difference > TOLERANCE:
         raise RuntimeError(f"the exported graph differs from the module by {difference}")
-    export_int8(model, small)
-    shutil.copyfile(work / "tokenizer.json", target / "tokenizer.json")
-    write_config(model, version, target / "config.json")
-    print(f"fp32 graph against module: largest difference of a logit {difference:.1e}")
-    print(f"int8 against fp32: same label for {100 * agreement(full, small, rows):.2f} % of words")
+    items = [item for path in held_out for item in read_annotated(path)]
+    calibration = temperature(OnnxEngine(small), tokenizer, items) if items else 1.0
+    for graph in (full, small):
+        write_config(model, version, calibration, graph.parent / "config.json")
+    print(f"32-bit graph against module: largest difference of a logit {difference:.1e}")
+    print(f"int8 against 32 bits: same label for {100 * agreement(full, small, rows):.2f} % of words")
+    print(f"calibration temperature {calibration:.2f}")
     print(f"{small}: {small.stat().st_size / 1e6:.1f} MB")

@@ -31,10 +31,11 @@ def fresh(work: Path) -> Tagger:
     return from_e5(e5.read(e5.installed_file()), json.loads((work / "vocabulary.json").read_text()))
 
 
-def train(work: Path, mixture: Path, budget: int, start: Path | None = None) -> Path:
+def train(work: Path, mixture: Path, budget: int, start: Path | None = None, seed: int = SEED) -> Path:
     """Train until `budget` tokens have passed; returns the path of the finished teacher.
 
-    Resumes from `work/ckpt/teacher.progress.pt`. With `start`, begins from a finished tagger, not the base encoder.
+    Resumes from `work/ckpt/teacher.progress.pt`. With `start`, begins from a finished tagger, not the base encoder;
+    another `seed` then draws other windows than that one has seen.
     """
     finished = work / "ckpt" / "teacher.pt"
     if finished.exists():
@@ -47,7 +48,7 @@ def train(work: Path, mixture: Path, budget: int, start: Path | None = None) -> 
     model = (load_model(start) if start else fresh(work)).to(place)
     run = Run(model, work / "ckpt" / "teacher.progress.pt", budget, PEAK_RATE, EMBEDDING_FACTOR)
     while not run.done:
-        generator = seeded(SEED, "teacher", run.epoch)
+        generator = seeded(seed, "teacher", run.epoch)
         windows = draw_epoch(corpora, rates, generator)
         rows = [encode(augment(window, names, generator), tokenizer) for window in windows]
         for indices in list(batches(rows, BATCH_TOKENS, generator))[run.step :]:

@@ -166,6 +166,14 @@ class Names:
 QUOTE_STYLES = [str.maketrans("«»“”", '""""'), str.maketrans("«»", "“”"), str.maketrans("“”", "«»")]
 
 
+def capitals(text: str, generator: random.Random) -> str:
+    """The whole text in capitals, or its beginning as in a headline; offsets stay."""
+    end = text.find(" ", generator.randrange(len(text))) if generator.random() < 0.5 else -1
+    end = len(text) if end < 0 else end
+    upper = text[:end].upper()
+    return upper + text[end:] if len(upper) == end else text
+
+
 def augment(window: Window, names: Names, generator: random.Random) -> Window:
     """Now and then: other names, the other apostrophe, other quotes, capitals, no final full stop."""
     if generator.random() < 0.12 and window.lang in names.LANGUAGES:
@@ -175,9 +183,8 @@ def augment(window: Window, names: Names, generator: random.Random) -> Window:
         text = text.replace("’", "'") if "’" in text else text.replace("'", "’")
     if generator.random() < 0.15:
         text = text.translate(generator.choice(QUOTE_STYLES))
-    if generator.random() < 0.02:
-        upper = text.upper()
-        text = upper if len(upper) == len(text) else text
+    if generator.random() < 0.06:
+        text = capitals(text, generator)
     window = replace(window, text=text)
     if generator.random() < 0.1 and text.endswith(".") and not any(end == len(text) for _, end, _ in window.spans):
         window = replace(window, text=text[:-1])

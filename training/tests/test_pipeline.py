@@ -1,20 +1,25 @@
 """The rules that the figures hang on, as a specification: `python -m unittest discover tests`."""
 
+import tempfile
 import unittest
+from pathlib import Path
 
 import numpy as np
 import torch
 
+from nerite_training.calibrate import fit
 from nerite_training.conll import detokenise
 from nerite_training.corpus import Item
 from nerite_training.decode import decode
-from nerite_training.encoder import Shape, Tagger, student_of
+from nerite_training.encoder import Shape, Tagger, as_int8, student_of
+from nerite_training.engines import OnnxEngine
 from nerite_training.evaluate import Score
+from nerite_training.graph import write_graph
 from nerite_training.labels import LABEL_IDS, LABELS, TYPES
 from nerite_training.losses import distillation, partial_cross_entropy
 from nerite_training.markup import MarkupError, parse_line
 from nerite_training.vocabulary import build_tokenizer, fits
-from nerite_training.windows import Names, Window, augment, cut, encode, join, permitted_elsewhere
+from nerite_training.windows import Encoded, Names, Window, augment, cut, encode, join, permitted_elsewhere
 from nerite_training.schedule import seeded
 
 
@@ -162,6 +167,45 @@ class Network(unittest.TestCase):
         teacher = Tagger(Shape(vocabulary=50, layers=4))
         student = student_of(teacher, [1, 3])
         self.assertTrue(torch.equal(student.layers[1].widen.weight, teacher.layers[3].widen.weight))
+
+
+class Graph(unittest.TestCase):
+    """A network with random weights, large enough that a wrong operator shows."""
+
+    def setUp(self):
+        torch.manual_seed(0)
+        self.model = Tagger(Shape(vocabulary=50, layers=2)).eval()
+        torch.nn.init.normal_(self.model.head.weight)
+        self.model.words.weight.data = as_int8(self.model.words.weight)
+        self.row = Encoded(list(range(4, 40)), list(range(36)), [])
+        ids = torch.tensor([self.row.ids])
+        with torch.inference_mode():
+            self.exact = self.model(ids, torch.ones_like(ids))[0].numpy()
+            self.model.round_as_int8()
+            self.rounded = self.model(ids, torch.ones_like(ids))[0].numpy()
+
+    def run_graph(self, int8):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            write_graph(self.model, path, int8)
+            return OnnxEngine(path).run([self.row])[0]
+
+    def test_32_bits_compute_the_module(self):
+        np.testing.assert_allclose(self.run_graph(False), self.exact, atol=1e-3)
+
+    def test_int8_computes_the_module_that_rounds(self):
+        self.assertGreater(np.abs(self.exact - self.rounded).mean(), 0.01)
+        np.testing.assert_allclose(self.run_graph(True), self.rounded, atol=1e-2)
+
+
+class Calibration(unittest.TestCase):
+    def test_the_temperature_that_made_the_labels_is_found(self):
+        generator = np.random.default_rng(0)
+        scores = generator.normal(size=(4000, len(LABELS))) * 4
+        p = np.exp(scores / 2)
+        p /= p.sum(axis=1, keepdims=True)
+        labels = np.array([generator.choice(len(LABELS), p=row) for row in p])
+        self.assertAlmostEqual(fit(scores, labels), 2.0, delta=0.15)
 
 
 class Vocabulary(unittest.TestCase):
