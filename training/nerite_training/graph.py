@@ -1,8 +1,10 @@
-"""The network as an ONNX graph, written operator by operator, in 32 bits or in int8.
+"""The network as an ONNX graph, written operator by operator, in 32 bits or in int8 (the head, a thousandth of the
+work, always in 32 bits).
 
 What the tracing exporter leaves behind (shapes computed at run time, a mask, separate scalings) costs a twentieth of a
 sentence's time. One window is run at a time, unpadded, so the graph takes `input_ids` only; several at once must be of
-one length. Attention is `com.microsoft.MultiHeadAttention`, which ONNX Runtime and rten both have.
+one length. All operators are standard ones: the runtimes' own fused attention is 2 % faster on 200 tokens, but ONNX
+Runtime's rounds differently from rten's (99.4 % of spans equal, 99.6 % without).
 """
 
 from pathlib import Path
@@ -13,7 +15,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from .encoder import Layer, Tagger
+from .encoder import Layer, Projection, Tagger
 
 OPSET = 17
 IR_VERSION = 9
@@ -45,10 +47,10 @@ class Writer:
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
-    def operators(self, kind: str, inputs: list[str], outputs: int = 1, domain: str = "", **attributes: Any) -> list[str]:
+    def operators(self, kind: str, inputs: list[str], outputs: int = 1, **attributes: Any) -> list[str]:
         number = len(self.nodes)
         names = [f"{kind}_{number}_{place}" for place in range(outputs)]
-        self.nodes.append(helper.make_node(kind, inputs, names, f"{kind}_{number}", domain=domain, **attributes))
+        self.nodes.append(helper.make_node(kind, inputs, names, f"{kind}_{number}", **attributes))
         return names
 
     def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
@@ -62,10 +64,13 @@ class Writer:
         rows = self.add("Cast", self.add("Gather", self.constant(codes), ids), to=TensorProto.FLOAT)
         return self.add("Mul", rows, self.add("Gather", self.constant(scale[:, None]), ids))
 
-    def linear(self, x: str, module: nn.Linear, int8: bool | None = None) -> str:
-        """`x` times a matrix, plus a bias. In int8: codes of `x` found at run time, a scale for each output channel."""
-        weight, bias = array(module.weight), self.constant(array(module.bias))
-        if not (self.int8 if int8 is None else int8):
+    def linear(self, x: str, module: nn.Linear, factor: float = 1.0) -> str:
+        """`x` times a matrix, plus a bias, all times `factor`.
+
+        In int8 (not for a plain `nn.Linear`): codes of `x` found at run time, a scale for each output channel.
+        """
+        weight, bias = array(module.weight) * np.float32(factor), self.constant(array(module.bias) * np.float32(factor))
+        if not self.int8 or not isinstance(module, Projection):
             return self.add("Add", self.add("MatMul", x, self.constant(weight.T)), bias)
         codes, scale = quantise(weight)
         if x not in self._quantised:
@@ -83,17 +88,28 @@ class Writer:
     def gelu(self, x: str) -> str:
         # In the order of operators that both runtimes know as one.
         share = self.add("Erf", self.add("Div", x, self.constant(np.float32(2**0.5))))
-        return self.add("Mul", self.add("Mul", x, self.add("Add", share, self.constant(np.float32(1)))), self.constant(np.float32(0.5)))
+        twice = self.add("Mul", x, self.add("Add", share, self.constant(np.float32(1))))
+        return self.add("Mul", twice, self.constant(np.float32(0.5)))
 
     def embeddings(self, model: Tagger) -> str:
         tokens = self.add("Shape", "input_ids", start=1, end=2)
         first = self.constant(np.array([0]))
         places = self.add("Slice", self.constant(array(model.places.weight)), first, tokens, first)
-        return self.norm(self.add("Add", self.lookup(array(model.words.weight), "input_ids"), places), model.embedding_norm)
+        words = self.lookup(array(model.words.weight), "input_ids")
+        return self.norm(self.add("Add", words, places), model.embedding_norm)
 
     def layer(self, x: str, layer: Layer) -> str:
-        vectors = [self.linear(x, module) for module in (layer.query, layer.key, layer.value)]
-        context = self.add("MultiHeadAttention", *vectors, domain="com.microsoft", num_heads=layer.heads)
+        width = layer.query.in_features // layer.heads
+        heads = self.constant(np.array([0, 0, layer.heads, width]))
+
+        def split(module: nn.Linear, order: list[int], scale: float = 1.0) -> str:
+            return self.add("Transpose", self.add("Reshape", self.linear(x, module, scale), heads), perm=order)
+
+        query = split(layer.query, [0, 2, 1, 3], width**-0.5)
+        shares = self.add("Softmax", self.add("MatMul", query, split(layer.key, [0, 2, 3, 1])), axis=-1)
+        context = self.add("MatMul", shares, split(layer.value, [0, 2, 1, 3]))
+        joined = self.constant(np.array([0, 0, layer.heads * width]))
+        context = self.add("Reshape", self.add("Transpose", context, perm=[0, 2, 1, 3]), joined)
         x = self.norm(self.add("Add", x, self.linear(context, layer.attended)), layer.attention_norm)
         wide = self.gelu(self.linear(x, layer.widen))
         return self.norm(self.add("Add", x, self.linear(wide, layer.narrow)), layer.output_norm)
@@ -105,8 +121,7 @@ def write_graph(model: Tagger, path: Path, int8: bool) -> None:
     x = writer.embeddings(model)
     for layer in model.layers:
         x = writer.layer(x, layer)
-    # The head is a thousandth of the work, and left in 32 bits.
-    writer.add("Identity", writer.linear(x, model.head, int8=False))
+    writer.linear(x, model.head)
     writer.nodes[-1].output[0] = "logits"
     graph = helper.make_graph(
         writer.nodes,
@@ -115,7 +130,7 @@ def write_graph(model: Tagger, path: Path, int8: bool) -> None:
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", "tokens", model.shape.labels])],
         writer.constants,
     )
-    opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
+    opsets = [helper.make_opsetid("", OPSET)]
     proto = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="nerite_training")
     onnx.checker.check_model(proto)
     onnx.save(proto, str(path))
