@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from tokenizers import Tokenizer
 
+from . import transformers_format
 from .agree import agree
 from .distil import distil
 from .engines import OnnxEngine, TorchEngine
@@ -58,6 +59,11 @@ def parse() -> argparse.Namespace:
     stage.add_argument("model", type=Path, help="model directory")
     stage.add_argument("files", type=Path, nargs="*", default=HELD_OUT, help="annotated files whose texts to run")
 
+    stage = stages.add_parser("transformers", help="model directory → the format of Hugging Face's transformers")
+    stage.add_argument("model", type=Path, help="model directory, with a graph of `export`")
+    stage.add_argument("target", type=Path)
+    stage.add_argument("--threads", type=int, default=2)
+
     stage = stages.add_parser("evaluate", parents=[common], help="exact-span F1 of a tagger or a graph")
     stage.add_argument("model", type=Path, help="a .pt file, or an .onnx file beside its tokenizer.json")
     stage.add_argument("files", type=Path, nargs="+", help=".txt with inline markup or .conll")
@@ -100,6 +106,8 @@ def main() -> None:
             export(options.work, options.tagger, options.target, options.version, options.held_out)
         case "agree":
             agree(options.tagger, options.model, options.files)
+        case "transformers":
+            transformers_format.write(options.model, options.target)
         case "evaluate":
             evaluate(options.model, options.work, options.files, options.limit, options.out)
         case "run":

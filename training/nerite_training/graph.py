@@ -42,8 +42,8 @@ class Writer:
         self.constants: list[onnx.TensorProto] = []
         self._quantised: dict[str, list[str]] = {}
 
-    def constant(self, value: np.ndarray) -> str:
-        name = f"constant_{len(self.constants)}"
+    def constant(self, value: np.ndarray, name: str | None = None) -> str:
+        name = name or f"constant_{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
@@ -56,33 +56,36 @@ class Writer:
     def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
         return self.operators(kind, list(inputs), **attributes)[0]
 
-    def lookup(self, table: np.ndarray, ids: str) -> str:
+    def lookup(self, ids: str, table: np.ndarray, name: str) -> str:
         """Rows of a table; in int8 each row has a scale of its own."""
         if not self.int8:
-            return self.add("Gather", self.constant(table), ids)
+            return self.add("Gather", self.constant(table, f"{name}.weight"), ids)
         codes, scale = quantise(table)
-        rows = self.add("Cast", self.add("Gather", self.constant(codes), ids), to=TensorProto.FLOAT)
-        return self.add("Mul", rows, self.add("Gather", self.constant(scale[:, None]), ids))
+        rows = self.add("Gather", self.constant(codes, f"{name}.weight"), ids)
+        scales = self.add("Gather", self.constant(scale[:, None], f"{name}.scale"), ids)
+        return self.add("Mul", self.add("Cast", rows, to=TensorProto.FLOAT), scales)
 
-    def linear(self, x: str, module: nn.Linear, factor: float = 1.0) -> str:
+    def linear(self, x: str, module: nn.Linear, name: str, factor: float = 1.0) -> str:
         """`x` times a matrix, plus a bias, all times `factor`.
 
         In int8 (not for a plain `nn.Linear`): codes of `x` found at run time, a scale for each output channel.
         """
-        weight, bias = array(module.weight) * np.float32(factor), self.constant(array(module.bias) * np.float32(factor))
+        weight = array(module.weight) * np.float32(factor)
+        bias = self.constant(array(module.bias) * np.float32(factor), f"{name}.bias")
         if not self.int8 or not isinstance(module, Projection):
-            return self.add("Add", self.add("MatMul", x, self.constant(weight.T)), bias)
+            return self.add("Add", self.add("MatMul", x, self.constant(weight.T, f"{name}.weight")), bias)
         codes, scale = quantise(weight)
         if x not in self._quantised:
             self._quantised[x] = self.operators("DynamicQuantizeLinear", [x], outputs=3)
         x_codes, x_scale, x_zero = self._quantised[x]
         zeros = self.constant(np.zeros(len(scale), np.int8))
-        product = self.add("MatMulInteger", x_codes, self.constant(codes.T), x_zero, zeros)
-        scales = self.add("Mul", x_scale, self.constant(scale))
+        product = self.add("MatMulInteger", x_codes, self.constant(codes.T, f"{name}.weight"), x_zero, zeros)
+        scales = self.add("Mul", x_scale, self.constant(scale, f"{name}.scale"))
         return self.add("Add", self.add("Mul", self.add("Cast", product, to=TensorProto.FLOAT), scales), bias)
 
-    def norm(self, x: str, module: nn.LayerNorm) -> str:
-        weight, bias = self.constant(array(module.weight)), self.constant(array(module.bias))
+    def norm(self, x: str, module: nn.LayerNorm, name: str) -> str:
+        weight = self.constant(array(module.weight), f"{name}.weight")
+        bias = self.constant(array(module.bias), f"{name}.bias")
         return self.add("LayerNormalization", x, weight, bias, axis=-1, epsilon=module.eps)
 
     def gelu(self, x: str) -> str:
@@ -94,34 +97,42 @@ class Writer:
     def embeddings(self, model: Tagger) -> str:
         tokens = self.add("Shape", "input_ids", start=1, end=2)
         first = self.constant(np.array([0]))
-        places = self.add("Slice", self.constant(array(model.places.weight)), first, tokens, first)
-        words = self.lookup(array(model.words.weight), "input_ids")
-        return self.norm(self.add("Add", words, places), model.embedding_norm)
+        table = self.constant(array(model.places.weight), "places.weight")
+        places = self.add("Slice", table, first, tokens, first)
+        words = self.lookup("input_ids", array(model.words.weight), "words")
+        return self.norm(self.add("Add", words, places), model.embedding_norm, "embedding_norm")
 
-    def layer(self, x: str, layer: Layer) -> str:
+    def layer(self, x: str, layer: Layer, name: str) -> str:
         width = layer.query.in_features // layer.heads
         heads = self.constant(np.array([0, 0, layer.heads, width]))
 
-        def split(module: nn.Linear, order: list[int], scale: float = 1.0) -> str:
-            return self.add("Transpose", self.add("Reshape", self.linear(x, module, scale), heads), perm=order)
+        def split(module: nn.Linear, part: str, order: list[int], factor: float = 1.0) -> str:
+            vectors = self.linear(x, module, f"{name}.{part}", factor)
+            return self.add("Transpose", self.add("Reshape", vectors, heads), perm=order)
 
-        query = split(layer.query, [0, 2, 1, 3], width**-0.5)
-        shares = self.add("Softmax", self.add("MatMul", query, split(layer.key, [0, 2, 3, 1])), axis=-1)
-        context = self.add("MatMul", shares, split(layer.value, [0, 2, 1, 3]))
+        query = split(layer.query, "query", [0, 2, 1, 3], width**-0.5)
+        scores = self.add("MatMul", query, split(layer.key, "key", [0, 2, 3, 1]))
+        value = split(layer.value, "value", [0, 2, 1, 3])
+        context = self.add("MatMul", self.add("Softmax", scores, axis=-1), value)
         joined = self.constant(np.array([0, 0, layer.heads * width]))
         context = self.add("Reshape", self.add("Transpose", context, perm=[0, 2, 1, 3]), joined)
-        x = self.norm(self.add("Add", x, self.linear(context, layer.attended)), layer.attention_norm)
-        wide = self.gelu(self.linear(x, layer.widen))
-        return self.norm(self.add("Add", x, self.linear(wide, layer.narrow)), layer.output_norm)
+        attended = self.linear(context, layer.attended, f"{name}.attended")
+        x = self.norm(self.add("Add", x, attended), layer.attention_norm, f"{name}.attention_norm")
+        wide = self.gelu(self.linear(x, layer.widen, f"{name}.widen"))
+        narrow = self.linear(wide, layer.narrow, f"{name}.narrow")
+        return self.norm(self.add("Add", x, narrow), layer.output_norm, f"{name}.output_norm")
 
 
 def write_graph(model: Tagger, path: Path, int8: bool) -> None:
-    """Write the graph of `model` to `path`: `input_ids [batch, tokens]` → `logits [batch, tokens, labels]`."""
+    """Write the graph of `model` to `path`: `input_ids [batch, tokens]` → `logits [batch, tokens, labels]`.
+
+    Constants bear the names of the module's parameters; matrices are transposed, and int8 ones have a `.scale`.
+    """
     writer = Writer(int8)
     x = writer.embeddings(model)
-    for layer in model.layers:
-        x = writer.layer(x, layer)
-    writer.linear(x, model.head)
+    for number, layer in enumerate(model.layers):
+        x = writer.layer(x, layer, f"layers.{number}")
+    writer.linear(x, model.head, "head")
     writer.nodes[-1].output[0] = "logits"
     graph = helper.make_graph(
         writer.nodes,

