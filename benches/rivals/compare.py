@@ -59,9 +59,10 @@ def onnxruntime_library() -> str:
 
 
 def measure(name: str, threads: int, task_file: Path, executable: Path, model: Path, hf: Path) -> dict:
-    """One process of one contender."""
+    """One process of one contender; nerite runs the embedded model if `model` is that."""
     if name.startswith("nerite-"):
         command = [str(executable), name.removeprefix("nerite-"), str(threads), str(task_file)]
+        command += [] if model.parent == ROOT / "models" else [str(model)]
     else:
         weights = hf if name == "transformers" else model
         command = [sys.executable, str(HERE / "contender.py"), name, str(threads), str(task_file), str(weights)]

@@ -1,5 +1,5 @@
-//! nerite as a contender of `compare.py`: `contender ENGINE THREADS TASK.json` prints what
-//! `contender.py` prints, measured the same way.
+//! nerite as a contender of `compare.py`: `contender ENGINE THREADS TASK.json [MODEL]` prints
+//! what `contender.py` prints, measured the same way; without a model it takes the embedded one.
 
 use std::error::Error;
 use std::fs;
@@ -39,10 +39,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let task: Task = serde_json::from_slice(&fs::read(next("the task")?)?)?;
 
     let start = Instant::now();
-    let recognizer = Recognizer::builder()
-        .runtime(engine)
-        .threads(threads)
-        .build()?;
+    let mut builder = Recognizer::builder().runtime(engine).threads(threads);
+    if let Ok(model) = next("the model") {
+        builder = builder.model_dir(model);
+    }
+    let recognizer = builder.build()?;
     recognizer.recognize(&task.sentences[0], &task.lang)?;
     let ready = start.elapsed();
 
