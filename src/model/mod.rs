@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::Error;
+use crate::error::BoxError;
 pub(crate) use config::Config;
 
 /// The files of a model, read but for the graph.
@@ -65,6 +66,18 @@ impl ModelFiles {
                 embedded: Some(file!("model.onnx")),
             },
         })
+    }
+
+    pub(crate) fn broken_tokenizer(
+        &self,
+        problem: impl Into<String>,
+        source: Option<BoxError>,
+    ) -> Error {
+        Error::ModelFileInvalid {
+            path: self.tokenizer_path.clone(),
+            problem: problem.into(),
+            source,
+        }
     }
 
     /// The model in the directory `dir`.

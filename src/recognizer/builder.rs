@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
+use std::{panic, thread};
 
 use super::{LongText, Pipeline, Recognizer};
 use crate::decode::{AggregationStrategy, Decoder, TagScheme, Tags};
@@ -143,8 +143,15 @@ impl RecognizerBuilder {
             #[cfg(feature = "ort")]
             environment: self.environment.clone(),
         };
-        let engine = engine::load(&files.graph, &options)?;
-        self.assemble(files, engine)
+        // Each takes about as long as the other.
+        let (encoder, engine) = thread::scope(|scope| {
+            let encoder = scope.spawn(|| self.encoder(&files));
+            let engine = engine::load(&files.graph, &options);
+            let encoder = encoder.join().unwrap_or_else(|e| panic::resume_unwind(e));
+            (encoder, engine)
+        });
+        let engine = engine?;
+        self.assemble(files, encoder?, engine)
     }
 
     fn files(&self) -> Result<ModelFiles, Error> {
@@ -169,33 +176,29 @@ impl RecognizerBuilder {
         }
     }
 
-    /// Joins the rooms around an engine, and checks that the model's files belong together.
-    pub(super) fn assemble(
-        self,
-        files: ModelFiles,
-        engine: Box<dyn Engine>,
-    ) -> Result<Recognizer, Error> {
-        let config = files.config;
-        let tags =
-            Tags::new(&config.labels, self.scheme).map_err(|problem| Error::UnknownTagScheme {
-                path: files.config_path.clone(),
-                problem,
-            })?;
+    pub(super) fn encoder(&self, files: &ModelFiles) -> Result<Encoder, Error> {
         let unit = match self.strategy {
             AggregationStrategy::Simple => Unit::Token,
             _ => Unit::Word,
         };
-        let broken = |problem: String, source| Error::ModelFileInvalid {
-            path: files.tokenizer_path.clone(),
-            problem,
-            source,
-        };
-        let encoder =
-            Encoder::from_bytes(&files.tokenizer, config.max_tokens, unit).map_err(|e| {
-                broken(
-                    "it is not a whole `tokenizer.json`; download it again".to_owned(),
-                    Some(e),
-                )
+        Encoder::from_bytes(&files.tokenizer, files.config.max_tokens, unit).map_err(|e| {
+            let problem = "it is not a whole `tokenizer.json`; download it again";
+            files.broken_tokenizer(problem, Some(e))
+        })
+    }
+
+    /// Joins the rooms around an engine, and checks that the model's files belong together.
+    pub(super) fn assemble(
+        self,
+        files: ModelFiles,
+        encoder: Encoder,
+        engine: Box<dyn Engine>,
+    ) -> Result<Recognizer, Error> {
+        let config = &files.config;
+        let tags =
+            Tags::new(&config.labels, self.scheme).map_err(|problem| Error::UnknownTagScheme {
+                path: files.config_path.clone(),
+                problem,
             })?;
         if let Some(known) = config
             .vocabulary_size
@@ -206,7 +209,7 @@ impl RecognizerBuilder {
                  take `tokenizer.json` and `config.json` from the same export",
                 encoder.vocabulary_size()
             );
-            return Err(broken(problem, None));
+            return Err(files.broken_tokenizer(problem, None));
         }
         let outputs = match engine.outputs() {
             Some(outputs) => outputs,
@@ -228,7 +231,7 @@ impl RecognizerBuilder {
         let decoder = self.decoder(tags, config.temperature)?;
         Ok(Recognizer {
             pipeline: Arc::new(Pipeline {
-                languages: Supported::new(config.languages),
+                languages: Supported::new(files.config.languages),
                 encoder,
                 engine,
                 decoder,

@@ -2,11 +2,13 @@
 //!
 //! This room knows `tokenizers` and nothing else.
 
+mod model;
+mod unigram;
+
 use std::ops::Range;
 
-use tokenizers::Tokenizer;
-
 use crate::error::BoxError;
+use model::Tokenizer;
 
 /// What carries a label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +56,7 @@ impl Encoder {
     /// Reads a `tokenizer.json`. Truncation and padding set in the file are switched off, since
     /// they would cut text silently, and special tokens spelt out in a text are taken as text.
     pub(crate) fn from_bytes(json: &[u8], max_tokens: usize, unit: Unit) -> Result<Self, BoxError> {
-        let mut tokenizer = Tokenizer::from_bytes(json)?;
+        let mut tokenizer: Tokenizer = serde_json::from_slice(json)?;
         tokenizer.with_truncation(None)?;
         tokenizer.with_padding(None);
         tokenizer.set_encode_special_tokens(true);

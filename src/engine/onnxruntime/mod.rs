@@ -17,7 +17,12 @@ use crate::Error;
 use crate::model::Graph;
 use crate::tokens::Encoding;
 
-/// As many single-thread sessions of one model as there may be inputs at the same time.
+/// Inputs that wait before another session is made, which takes as long as half a dozen inputs and as
+/// much memory as the model again.
+const PATIENCE: usize = 8;
+
+/// As many single-thread sessions of one model as there may be inputs at the same time; the first is made at
+/// once, each other one when it is worth it.
 pub(super) struct OnnxRuntime {
     info: EngineInfo,
     source: Source,
@@ -105,7 +110,7 @@ impl OnnxRuntime {
             inputs,
             logits,
             outputs,
-            sessions: Pool::new(threads, session),
+            sessions: Pool::new(threads, PATIENCE, session),
         })
     }
 }

@@ -2,33 +2,39 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Up to `limit` items, each made when it is first needed.
+/// Up to `limit` items, each made once enough jobs have waited for one.
 pub(super) struct Pool<T> {
     shelf: Mutex<Shelf<T>>,
     returned: Condvar,
     limit: usize,
+    /// Jobs that wait before a further item is made.
+    patience: usize,
 }
 
 struct Shelf<T> {
     idle: Vec<T>,
     made: usize,
+    /// Jobs that have waited since an item was last made.
+    waited: usize,
 }
 
 impl<T> Pool<T> {
-    pub(super) fn new(limit: usize, first: T) -> Self {
+    pub(super) fn new(limit: usize, patience: usize, first: T) -> Self {
         let shelf = Shelf {
             idle: vec![first],
             made: 1,
+            waited: 0,
         };
         Self {
             shelf: Mutex::new(shelf),
             returned: Condvar::new(),
             limit,
+            patience,
         }
     }
 
     /// Lends an item to `job`; waits while all are lent out. `make` makes one if there are fewer
-    /// than the limit and none is idle.
+    /// than the limit, none is idle, and enough jobs have waited.
     pub(super) fn with<R, E>(
         &self,
         make: impl FnOnce() -> Result<T, E>,
@@ -55,10 +61,13 @@ impl<T> Pool<T> {
             if let Some(item) = shelf.idle.pop() {
                 return Some(item);
             }
-            if shelf.made < self.limit {
+            let patient = shelf.made > 0 && shelf.waited < self.patience;
+            if shelf.made < self.limit && !patient {
                 shelf.made += 1;
+                shelf.waited = 0;
                 return None;
             }
+            shelf.waited += 1;
             shelf = self
                 .returned
                 .wait(shelf)
@@ -98,7 +107,7 @@ mod tests {
 
     #[test]
     fn never_lends_more_than_the_limit() {
-        let pool = Pool::new(2, 0u32);
+        let pool = Pool::new(2, 3, 0u32);
         let (lent, peak, made) = (
             AtomicUsize::new(0),
             AtomicUsize::new(0),
@@ -131,8 +140,34 @@ mod tests {
     }
 
     #[test]
+    fn a_further_item_is_made_when_enough_jobs_have_waited() {
+        let pool = Pool::new(2, 3, ());
+        let made = AtomicUsize::new(1);
+        let make = || {
+            made.fetch_add(1, Ordering::SeqCst);
+            Ok::<_, ()>(())
+        };
+        let release = std::sync::Barrier::new(2);
+        for waiting in 1..=4 {
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    pool.with(make, |()| {
+                        release.wait();
+                        // The job beside this one has asked by now, or the next round sees it.
+                        std::thread::sleep(std::time::Duration::from_millis(20));
+                        Ok(())
+                    })
+                });
+                release.wait();
+                pool.with(make, |()| Ok(())).unwrap();
+            });
+            assert_eq!(made.load(Ordering::SeqCst), 1 + usize::from(waiting > 3));
+        }
+    }
+
+    #[test]
     fn a_failed_or_panicking_job_loses_no_place() {
-        let pool = Pool::new(1, ());
+        let pool = Pool::new(1, 0, ());
         let make = || Err("must not be made");
         assert_eq!(pool.with(make, |_| Err::<(), _>("failed")), Err("failed"));
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -144,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_failed_making_is_tried_again() {
-        let pool = Pool::new(2, ());
+        let pool = Pool::new(2, 0, ());
         let nested: Result<_, &str> = pool.with(
             || Ok(()),
             |()| {

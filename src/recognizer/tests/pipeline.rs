@@ -66,7 +66,16 @@ fn assemble(
     max_tokens: usize,
     engine: impl Engine + 'static,
 ) -> Result<Recognizer, Error> {
-    builder.assemble(files(max_tokens, &LABELS), Box::new(engine))
+    assemble_files(builder, files(max_tokens, &LABELS), engine)
+}
+
+fn assemble_files(
+    builder: RecognizerBuilder,
+    files: ModelFiles,
+    engine: impl Engine + 'static,
+) -> Result<Recognizer, Error> {
+    let encoder = builder.encoder(&files)?;
+    builder.assemble(files, encoder, Box::new(engine))
 }
 
 fn recognizer(threads: usize, max_tokens: usize) -> Recognizer {
@@ -151,8 +160,10 @@ fn options_without_sense_are_refused() {
 
 #[test]
 fn mismatched_files_are_refused() {
-    let engine = || Box::new(Fake::tagging(LABELS.len(), tag_of));
-    let build = |files| Recognizer::builder().assemble(files, engine()).unwrap_err();
+    let build = |files| {
+        let engine = Fake::tagging(LABELS.len(), tag_of);
+        assemble_files(Recognizer::builder(), files, engine).unwrap_err()
+    };
 
     let fewer = build(files(512, &["O", "B-PER", "I-PER"]));
     assert!(
