@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from nerite_training.calibrate import fit
+from nerite_training.calibrate import calibration_error, probabilities
 from nerite_training.conll import detokenise
 from nerite_training.corpus import Item
 from nerite_training.decode import decode
@@ -201,13 +201,20 @@ class Graph(unittest.TestCase):
 
 
 class Calibration(unittest.TestCase):
-    def test_the_temperature_that_made_the_labels_is_found(self):
-        generator = np.random.default_rng(0)
-        scores = generator.normal(size=(4000, len(LABELS))) * 4
-        p = np.exp(scores / 2)
-        p /= p.sum(axis=1, keepdims=True)
-        labels = np.array([generator.choice(len(LABELS), p=row) for row in p])
-        self.assertAlmostEqual(fit(scores, labels), 2.0, delta=0.15)
+    def test_a_span_is_its_labels_and_its_end(self):
+        scores = np.full((3, len(LABELS)), -30.0)
+        scores[0, [LABEL_IDS["B-PER"], 0]] = 0.0
+        scores[1, [LABEL_IDS["I-PER"], 0]] = 0.0
+        scores[2, 0] = 0.0
+        # Three sequences are valid: PER of one word, PER of two, nothing; an inside needs its begin.
+        self.assertAlmostEqual(probabilities(scores, [(0, 1, "PER")], 1.0)[0], 1 / 3)
+        self.assertAlmostEqual(probabilities(scores, [(0, 2, "PER")], 1.0)[0], 1 / 3)
+        self.assertAlmostEqual(probabilities(scores, [(0, 1, "PER"), (2, 3, "LOC")], 1.0)[1], 0.0)
+
+    def test_error_is_the_distance_from_the_share_of_right_ones(self):
+        self.assertAlmostEqual(calibration_error([0.75] * 4, [True, True, True, False]), 0.0)
+        self.assertAlmostEqual(calibration_error([0.95] * 4, [True, False, False, False]), 0.7)
+        self.assertAlmostEqual(calibration_error([1.0, 0.05], [True, True]), 0.475)
 
 
 class Vocabulary(unittest.TestCase):
