@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::write(record, lines.collect::<String>())?;
         return Ok(());
     }
-    let known = fs::read_to_string(record)?;
+    let known = fs::read_to_string(&record).map_err(|e| format!("{}: {e}", record.display()))?;
     let mut slower = Vec::new();
     for line in known.lines() {
         let (stage, before) = line.split_once('\t').ok_or("a line without a tab")?;
@@ -86,6 +86,9 @@ fn count() -> Result<BTreeMap<String, u64>, Box<dyn Error>> {
         .args(["--inclusive=yes", "--threshold=100"])
         .arg(&profile)
         .output()?;
+    if !annotate.status.success() {
+        return Err(format!("callgrind_annotate ended with {}", annotate.status).into());
+    }
     let listing = String::from_utf8(annotate.stdout)?;
     let inclusive = |function: &str| -> Result<u64, Box<dyn Error>> {
         let line = listing

@@ -4,8 +4,8 @@
 //! cargo bench --bench roofline
 //! ```
 //!
-//! First the rate itself, as each engine gives it: one product of 512 × 1536 by 1536 × 1536, in int8
-//! and in 32 bits. Then Italian technology news through the pipeline: the multiplications and
+//! First the rate itself, as each engine gives it: a product of 512 × 1536 by 1536 × 1536, in int8,
+//! the quantisation of the one and the scaling of the result included, and in 32 bits. Then Italian technology news through the pipeline: the multiplications and
 //! additions of the model's int8 matrices, divided by all the time that recognising took.
 
 use std::error::Error;
@@ -45,9 +45,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         let builder = Recognizer::builder().runtime(runtime).threads(1);
         let (recognizer, rates) = match runtime {
             Runtime::OnnxRuntime => {
-                let Ok(environment) = environment() else {
-                    println!("ONNX Runtime is left out: ORT_DYLIB_PATH names no library");
-                    continue;
+                let environment = match environment() {
+                    Ok(environment) => environment,
+                    Err(e) => {
+                        println!("ONNX Runtime is left out: ORT_DYLIB_PATH: {e}");
+                        continue;
+                    }
                 };
                 let rates = GRAPHS.map(|name| onnxruntime_rate(&environment, &graph(name)));
                 (builder.with_environment(&environment).build()?, rates)
@@ -99,7 +102,7 @@ fn operations_per_token() -> Result<f64, Box<dyn Error>> {
     Ok(2.0 * layers * (4.0 * hidden * hidden + 2.0 * hidden * wide))
 }
 
-/// The sum of the rounds' median profile of each article.
+/// The round of median length; each is the sum over all articles.
 fn pipeline(recognizer: &Recognizer, articles: &[String]) -> Result<Profile, nerite::Error> {
     let mut rounds = Vec::with_capacity(ROUNDS);
     for _ in 0..ROUNDS {

@@ -144,10 +144,14 @@ impl RecognizerBuilder {
             environment: self.environment.clone(),
         };
         // Each takes about as long as the other.
+        let encoder = || self.encoder(&files);
         let (encoder, engine) = thread::scope(|scope| {
-            let encoder = scope.spawn(|| self.encoder(&files));
+            let beside = thread::Builder::new().spawn_scoped(scope, encoder);
             let engine = engine::load(&files.graph, &options);
-            let encoder = encoder.join().unwrap_or_else(|e| panic::resume_unwind(e));
+            let encoder = match beside {
+                Ok(thread) => thread.join().unwrap_or_else(|e| panic::resume_unwind(e)),
+                Err(_) => encoder(),
+            };
             (encoder, engine)
         });
         let engine = engine?;

@@ -32,16 +32,14 @@ pub(super) enum AnyModel {
 #[derive(serde::Deserialize)]
 struct Kind {
     r#type: Option<String>,
-    /// With this, a unigram model draws among the segmentations, which is left to `tokenizers`.
-    alpha: Option<f64>,
 }
 
 impl<'de> Deserialize<'de> for AnyModel {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         // As text first: to find out the type by trial would hold every vocabulary twice.
-        let json = Box::<RawValue>::deserialize(deserializer)?;
+        let json = <&RawValue>::deserialize(deserializer)?;
         let kind: Kind = serde_json::from_str(json.get()).map_err(D::Error::custom)?;
-        let model = if kind.r#type.as_deref() == Some("Unigram") && kind.alpha.is_none() {
+        let model = if kind.r#type.as_deref() == Some("Unigram") {
             serde_json::from_str(json.get()).map(AnyModel::Unigram)
         } else {
             serde_json::from_str(json.get()).map(|other| AnyModel::Other(Box::new(other)))

@@ -21,6 +21,8 @@ def probabilities(scores: np.ndarray, spans: Spans, temperature: float) -> list[
 
     As the library scores spans: the share of the sequences in which the span has its labels and does not go on.
     """
+    if not spans:
+        return []
     scaled = scores / temperature
     log_p = scaled - np.logaddexp.reduce(scaled, axis=1, keepdims=True)
     transition = np.where(FORBIDDEN, -np.inf, 0.0)

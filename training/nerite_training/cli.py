@@ -54,9 +54,9 @@ def parse() -> argparse.Namespace:
     stage.add_argument("--version", default=VERSION)
     stage.add_argument("--held-out", type=Path, nargs="*", default=HELD_OUT, help="annotated files to calibrate on")
 
-    stage = stages.add_parser("agree", parents=[common], help="compare PyTorch, ONNX Runtime and rten")
-    stage.add_argument("tagger", type=Path, help="the .pt file that the model was exported from")
+    stage = stages.add_parser("agree", parents=[common], help="compare the engines and the precisions")
     stage.add_argument("model", type=Path, help="model directory")
+    stage.add_argument("exact", type=Path, help="the 32-bit one that `export` wrote beside it")
     stage.add_argument("files", type=Path, nargs="*", default=HELD_OUT, help="annotated files whose texts to run")
 
     stage = stages.add_parser("transformers", help="model directory → the format of Hugging Face's transformers")
@@ -105,7 +105,7 @@ def main() -> None:
         case "export":
             export(options.work, options.tagger, options.target, options.version, options.held_out)
         case "agree":
-            agree(options.tagger, options.model, options.files)
+            agree(options.model, options.exact, options.files)
         case "transformers":
             transformers_format.write(options.model, options.target)
         case "evaluate":

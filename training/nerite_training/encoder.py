@@ -37,7 +37,10 @@ def as_int8(weight: Tensor) -> Tensor:
 
 @torch.no_grad()
 def as_uint8(x: Tensor) -> Tensor:
-    """`x` after uint8 and back, with a scale and a zero point for each window, as the runtimes find them."""
+    """`x` after uint8 and back, with a scale and a zero point for each window, as the runtimes find them.
+
+    In a batch, padding counts into the range, so that it can be wider than without.
+    """
     low = x.amin(dim=(1, 2), keepdim=True).float().clamp_max(0)
     high = x.amax(dim=(1, 2), keepdim=True).float().clamp_min(0)
     scale = ((high - low) / 255).clamp_min(1e-8)
@@ -46,7 +49,10 @@ def as_uint8(x: Tensor) -> Tensor:
 
 
 class Projection(nn.Linear):
-    """A linear map that, if told to, computes with the rounding of its int8 self; gradients pass straight through."""
+    """A linear map that, if told to, computes with the rounding of its int8 self; gradients pass straight through.
+
+    Under bfloat16 the rounded values lose their last bit again, so that training sees a little more noise than there is.
+    """
 
     rounding = False
 

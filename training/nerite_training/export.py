@@ -5,8 +5,10 @@ thirds of the file, are int8 with a scale for each piece.
 """
 
 import json
+import os
 import random
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -89,19 +91,23 @@ def export(work: Path, tagger: Path, target: Path, version: str, held_out: list[
     model = load_model(tagger).eval()
     tokenizer = Tokenizer.from_file(str(work / "tokenizer.json"))
     rows = sample_rows(work, tokenizer, 50)
-    full, small = (folder / "model.onnx" for folder in (target.with_name(f"{target.name}-fp32"), target))
-    for graph, int8 in ((full, False), (small, True)):
-        graph.parent.mkdir(parents=True, exist_ok=True)
-        write_graph(model, graph, int8)
-        shutil.copyfile(work / "tokenizer.json", graph.parent / "tokenizer.json")
-    difference = largest_difference(model, full, rows)
-    if difference > TOLERANCE:
-        raise RuntimeError(f"the exported graph differs from the module by {difference}")
-    items = [item for path in held_out for item in read_annotated(path)]
-    calibration = temperature(OnnxEngine(small), tokenizer, items) if items else 1.0
-    for graph in (full, small):
-        write_config(model, version, calibration, graph.parent / "config.json")
-    print(f"32-bit graph against module: largest difference of a logit {difference:.1e}")
-    print(f"int8 against 32 bits: same label for {100 * agreement(full, small, rows):.2f} % of words")
-    print(f"calibration temperature {calibration:.2f}")
-    print(f"{small}: {small.stat().st_size / 1e6:.1f} MB")
+    exact = target.with_name(f"{target.name}-fp32")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as folder:
+        full, small = Path(folder) / "full.onnx", Path(folder) / "small.onnx"
+        write_graph(model, full, int8=False)
+        write_graph(model, small, int8=True)
+        difference = largest_difference(model, full, rows)
+        if difference > TOLERANCE:
+            raise RuntimeError(f"the exported graph differs from the module by {difference}")
+        items = [item for path in held_out for item in read_annotated(path)]
+        calibration = temperature(OnnxEngine(small), tokenizer, items) if items else 1.0
+        print(f"32-bit graph against module: largest difference of a logit {difference:.1e}")
+        print(f"int8 against 32 bits: same label for {100 * agreement(full, small, rows):.2f} % of words")
+        print(f"calibration temperature {calibration:.2f}")
+        for graph, directory in ((full, exact), (small, target)):
+            directory.mkdir(exist_ok=True)
+            os.replace(graph, directory / "model.onnx")
+            shutil.copyfile(work / "tokenizer.json", directory / "tokenizer.json")
+            write_config(model, version, calibration, directory / "config.json")
+    print(f"{target / 'model.onnx'}: {(target / 'model.onnx').stat().st_size / 1e6:.1f} MB")

@@ -7,14 +7,14 @@ pub(super) struct Pool<T> {
     shelf: Mutex<Shelf<T>>,
     returned: Condvar,
     limit: usize,
-    /// Jobs that wait before a further item is made.
+    /// Jobs in a row that wait before a further item is made.
     patience: usize,
 }
 
 struct Shelf<T> {
     idle: Vec<T>,
     made: usize,
-    /// Jobs that have waited since an item was last made.
+    /// Jobs that came in a row, since an item was last made, and found none idle.
     waited: usize,
 }
 
@@ -57,17 +57,20 @@ impl<T> Pool<T> {
     /// An idle item, or `None` with the right to make one.
     fn take(&self) -> Option<T> {
         let mut shelf = self.lock();
+        shelf.waited = if shelf.idle.is_empty() {
+            shelf.waited + 1
+        } else {
+            0
+        };
         loop {
             if let Some(item) = shelf.idle.pop() {
                 return Some(item);
             }
-            let patient = shelf.made > 0 && shelf.waited < self.patience;
-            if shelf.made < self.limit && !patient {
+            if shelf.made < self.limit && shelf.waited > self.patience {
                 shelf.made += 1;
                 shelf.waited = 0;
                 return None;
             }
-            shelf.waited += 1;
             shelf = self
                 .returned
                 .wait(shelf)
@@ -143,26 +146,28 @@ mod tests {
     fn a_further_item_is_made_when_enough_jobs_have_waited() {
         let pool = Pool::new(2, 3, ());
         let made = AtomicUsize::new(1);
-        let make = || {
+        let make = &|| {
             made.fetch_add(1, Ordering::SeqCst);
             Ok::<_, ()>(())
         };
-        let release = std::sync::Barrier::new(2);
-        for waiting in 1..=4 {
-            std::thread::scope(|scope| {
-                scope.spawn(|| {
-                    pool.with(make, |()| {
-                        release.wait();
-                        // The job beside this one has asked by now, or the next round sees it.
-                        std::thread::sleep(std::time::Duration::from_millis(20));
-                        Ok(())
-                    })
-                });
-                release.wait();
-                pool.with(make, |()| Ok(())).unwrap();
-            });
-            assert_eq!(made.load(Ordering::SeqCst), 1 + usize::from(waiting > 3));
-        }
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            let pool = &pool;
+            scope.spawn(move || pool.with(make, |()| held.recv().map_err(|_| ())));
+            while !pool.lock().idle.is_empty() {
+                std::thread::yield_now();
+            }
+            for waiting in 1..=3 {
+                scope.spawn(move || pool.with(make, |()| Ok(())));
+                while pool.lock().waited < waiting {
+                    std::thread::yield_now();
+                }
+            }
+            assert_eq!(made.load(Ordering::SeqCst), 1);
+            pool.with(make, |()| Ok(())).unwrap();
+            assert_eq!(made.load(Ordering::SeqCst), 2);
+            release.send(()).unwrap();
+        });
     }
 
     #[test]
