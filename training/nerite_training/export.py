@@ -45,7 +45,7 @@ def write_config(model: Tagger, version: str, calibration: float, path: Path) ->
         "max_position_embeddings": shape.positions,
         "vocab_size": shape.vocabulary,
         "pad_token_id": PAD,
-        "layer_norm_eps": shape.epsilon,
+        "layer_norm_eps": float(f"{shape.epsilon:.6g}"),
         "id2label": {str(number): label for number, label in enumerate(LABELS)},
         "label2id": LABEL_IDS,
         "languages": LANGUAGES,
