@@ -38,6 +38,7 @@ impl Decoder {
     ///
     /// `text` is the whole text, `window` the part of it that was encoded; `logits` has a row a
     /// token, all of them finite.
+    #[inline(never)] // so that benches/instructions.rs finds it
     pub(crate) fn decode(
         &self,
         logits: ArrayView2<f32>,

@@ -131,6 +131,7 @@ impl Failure {
 }
 
 /// Runs `input`, and refuses logits that are not numbers or not one row a token.
+#[inline(never)] // so that benches/instructions.rs finds it
 pub(crate) fn run(engine: &dyn Engine, input: &Encoding) -> Result<Array2<f32>, Error> {
     let tokens = input.ids.len();
     let checked = engine.run(input).and_then(|logits| {

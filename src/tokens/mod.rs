@@ -78,6 +78,7 @@ impl Encoder {
     }
 
     /// Encodes `text`: one input if it fits into the model, otherwise several that overlap.
+    #[inline(never)] // so that benches/instructions.rs finds it
     pub(crate) fn encode(&self, text: &str) -> Result<Vec<Encoding>, BoxError> {
         let whole = Whole::new(self.tokenizer.encode(text, true)?, text, self.unit);
         let room = self
