@@ -143,7 +143,7 @@ impl RecognizerBuilder {
             #[cfg(feature = "ort")]
             environment: self.environment.clone(),
         };
-        // Each takes about as long as the other.
+        // Side by side, since a large vocabulary can take as long to read as the graph.
         let encoder = || self.encoder(&files);
         let (encoder, engine) = thread::scope(|scope| {
             let beside = thread::Builder::new().spawn_scoped(scope, encoder);
