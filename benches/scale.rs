@@ -5,15 +5,16 @@
 //! cargo bench --bench scale -- 100     # a stream of 100 MB: hours
 //! ```
 
+mod articles;
+
 use std::error::Error;
-use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
+use articles::articles;
 use nerite::Recognizer;
-use nerite::evaluation::AnnotatedText;
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -44,27 +45,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     };
     println!("{}", recognizer.engine());
-    let text = articles()?;
+    let text = articles().join("\n\n") + "\n\n";
     recognizer.recognize(&text, "it")?;
     stream(&recognizer, &text, megabytes.unwrap_or(4) * MIB)?;
     sizes(&recognizer, &text)?;
     callers(&recognizer, &text)?;
     Ok(())
-}
-
-/// Italian technology news, one article after the other.
-fn articles() -> Result<String, Box<dyn Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/it");
-    let mut paths: Vec<_> = fs::read_dir(folder)?
-        .map(|e| e.map(|e| e.path()))
-        .collect::<Result<_, _>>()?;
-    paths.sort();
-    let mut text = String::new();
-    for path in paths {
-        text += &AnnotatedText::from_markup(&fs::read_to_string(path)?)?.text;
-        text += "\n\n";
-    }
-    Ok(text)
 }
 
 /// `text` again and again, until it has `bytes` bytes.

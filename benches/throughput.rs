@@ -7,28 +7,13 @@
 //!
 //! ONNX Runtime is measured where its library is found.
 
-use std::fs;
-use std::path::Path;
+mod articles;
+
 use std::time::Duration;
 
+use articles::articles;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use nerite::evaluation::AnnotatedText;
 use nerite::{Profile, Recognizer, Runtime};
-
-fn articles() -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus/it");
-    let mut files: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|e| e.unwrap().path())
-        .collect();
-    files.sort();
-    let text = |path| {
-        AnnotatedText::from_markup(&fs::read_to_string(path).unwrap())
-            .unwrap()
-            .text
-    };
-    files.into_iter().map(text).collect()
-}
 
 fn words<T: AsRef<str>>(texts: &[T]) -> Throughput {
     let words = texts

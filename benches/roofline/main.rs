@@ -8,12 +8,14 @@
 //! the quantisation of the one and the scaling of the result included, and in 32 bits. Then Italian technology news through the pipeline: the multiplications and
 //! additions of the model's int8 matrices, divided by all the time that recognising took.
 
+#[path = "../articles/mod.rs"]
+mod articles;
+
 use std::error::Error;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use nerite::evaluation::AnnotatedText;
+use articles::articles;
 use nerite::{Profile, Recognizer, Runtime};
 use ort::environment::Environment;
 use ort::session::Session;
@@ -34,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .join(name)
             .with_extension("onnx")
     };
-    let articles = articles(root)?;
+    let articles = articles();
     let per_token = operations_per_token()?;
     println!("{:.1} million int8 operations a token\n", per_token / 1e6);
     println!(
@@ -75,15 +77,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
     }
     Ok(())
-}
-
-/// The texts of the annotated articles.
-fn articles(root: &Path) -> Result<Vec<String>, Box<dyn Error>> {
-    let mut texts = Vec::new();
-    for entry in fs::read_dir(root.join("tests/corpus/it"))? {
-        texts.push(AnnotatedText::from_markup(&fs::read_to_string(entry?.path())?)?.text);
-    }
-    Ok(texts)
 }
 
 /// Multiplications and additions of a token with the model's int8 matrices, from its shape.
