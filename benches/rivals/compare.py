@@ -3,8 +3,8 @@
     python3 -m venv venv && venv/bin/pip install -r benches/rivals/requirements.txt
     venv/bin/python benches/rivals/compare.py
 
-Each measurement is a process of its own; the contenders take turns, and the table gives the median of all rounds. The
-F1 figures need annotated French files: `--scored FILE...` (`.txt` with inline markup or `.conll`).
+Each measurement is a process of its own; the contenders take turns, and the table gives the median of all rounds (of
+ratios, the median of each round's). The F1 figures need annotated French files: `--scored FILE...` (`.txt` with inline markup or `.conll`).
 """
 
 import argparse
@@ -18,7 +18,7 @@ import tempfile
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
-from statistics import median
+from statistics import median, mode
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -75,6 +75,11 @@ def measure(name: str, threads: int, task_file: Path, executable: Path, model: P
     if done.returncode:
         raise RuntimeError(f"{name} failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def best_way(rounds: list[dict]) -> str:
+    """The way that is fastest in most rounds."""
+    return mode(result["way"] for result in rounds)
 
 
 def f1(spans: list, items: list) -> float:
@@ -140,9 +145,10 @@ def main() -> None:
             values = [result[key] for result in rounds if result[key] is not None]
             return median(values) if values else float("nan")
 
-        ours = median(result["words_per_s"] for result in results[lang, threads, "nerite-ort"])
-        row = f"| {lang} | {threads} | {name} ({rounds[0]['way']}) | {middle('words_per_s'):,.0f} "
-        row += f"| {ours / middle('words_per_s'):.2f}× | {middle('p50_ms'):.1f} ms | {middle('p99_ms'):.1f} ms "
+        ours = results[lang, threads, "nerite-ort"]
+        ratio = median(a["words_per_s"] / b["words_per_s"] for a, b in zip(ours, rounds))
+        row = f"| {lang} | {threads} | {name} ({best_way(rounds)}) | {middle('words_per_s'):,.0f} "
+        row += f"| {ratio:.2f}× | {middle('p50_ms'):.1f} ms | {middle('p99_ms'):.1f} ms "
         row += f"| {middle('thirty_words_ms'):.1f} ms | {middle('ready_s'):.2f} s | {middle('peak_mb'):.0f} MB |"
         position = 0
         for _, group in items:
@@ -150,7 +156,12 @@ def main() -> None:
             position += len(group)
             row += f" {f1(spans, group):.1f} |" if spans else " – |"
         lines.append(row)
-    lines += ["", "*of the main process, while it runs the way that is tried first"]
+    lines += ["", "Latency, load and memory are those of the first way below; with spaCy the memory is that of one process.", ""]
+    lines += ["| text | threads | contender | words/s, each way |", "|---|---|---|---|"]
+    for (lang, threads, name), rounds in results.items():
+        ways = {way: median(result["speeds"][way] for result in rounds) for way in rounds[0]["speeds"]}
+        every = ", ".join(f"{way}: {speed:,.0f}" for way, speed in ways.items())
+        lines.append(f"| {lang} | {threads} | {name} | {every} |")
     table = "\n".join(lines) + "\n"
     print(table)
     if options.out:

@@ -1,6 +1,7 @@
 //! nerite as a contender of `compare.py`: `contender ENGINE THREADS TASK.json [MODEL]` prints
 //! what `contender.py` prints, measured the same way; without a model it takes the embedded one.
 
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -8,8 +9,11 @@ use std::time::{Duration, Instant};
 use nerite::{Entity, Recognizer, Runtime};
 use serde::{Deserialize, Serialize};
 
-/// At least so long is throughput measured.
-const SPAN: Duration = Duration::from_secs(3);
+/// About so long is throughput measured.
+const SPAN: Duration = Duration::from_secs(5);
+
+/// The one way to run many texts.
+const WAY: &str = "batch";
 
 #[derive(Deserialize)]
 struct Task {
@@ -21,8 +25,9 @@ struct Task {
 
 #[derive(Serialize)]
 struct Outcome {
-    way: String,
+    way: &'static str,
     words_per_s: f64,
+    speeds: BTreeMap<&'static str, f64>,
     p50_ms: f64,
     p99_ms: f64,
     thirty_words_ms: Option<f64>,
@@ -71,8 +76,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         })
         .collect::<Result<_, nerite::Error>>()?;
     let outcome = Outcome {
-        way: "batch".to_owned(),
+        way: WAY,
         words_per_s,
+        speeds: BTreeMap::from([(WAY, words_per_s)]),
         p50_ms: sorted[sorted.len() / 2],
         p99_ms: sorted[sorted.len() * 99 / 100],
         thirty_words_ms: thirty.get(thirty.len() / 2).copied(),
@@ -84,26 +90,25 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Words per second over whole passes of the text, after one to warm up.
+/// Words per second in one call on as many copies of the text as take `SPAN`, after one to warm up.
 fn throughput(recognizer: &Recognizer, task: &Task) -> Result<f64, nerite::Error> {
-    let words: usize = task
-        .paragraphs
+    let run = |paragraphs: &[&str]| {
+        let start = Instant::now();
+        recognizer
+            .recognize_batch(paragraphs, &task.lang)
+            .into_iter()
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(start.elapsed().as_secs_f64())
+    };
+    let once: Vec<&str> = task.paragraphs.iter().map(String::as_str).collect();
+    let warm_up = run(&once)?;
+    let copies = (SPAN.as_secs_f64() / warm_up).round().max(1.0) as usize;
+    let paragraphs = once.repeat(copies);
+    let words: usize = paragraphs
         .iter()
         .map(|p| p.split_whitespace().count())
         .sum();
-    let pass = || {
-        recognizer
-            .recognize_batch(&task.paragraphs, &task.lang)
-            .into_iter()
-            .collect::<Result<Vec<_>, _>>()
-    };
-    pass()?;
-    let (start, mut passes) = (Instant::now(), 0);
-    while start.elapsed() < SPAN {
-        pass()?;
-        passes += 1;
-    }
-    Ok((passes * words) as f64 / start.elapsed().as_secs_f64())
+    Ok(words as f64 / run(&paragraphs)?)
 }
 
 /// Milliseconds of each sentence alone, after ten to warm up.

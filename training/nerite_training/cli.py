@@ -8,7 +8,7 @@ from tokenizers import Tokenizer
 
 from . import transformers_format
 from .agree import agree
-from .distil import distil
+from .distil import PLANS, distil
 from .engines import OnnxEngine, TorchEngine
 from .evaluate import report
 from .export import export
@@ -43,10 +43,11 @@ def parse() -> argparse.Namespace:
     stage.add_argument("--from", dest="start", type=Path, help="begin from this tagger, not from the base encoder")
     stage.add_argument("--seed", type=int, default=SEED, help="of the windows that are drawn")
 
-    stage = stages.add_parser("distil", parents=[common], help="train the student on the teacher's distributions")
+    stage = stages.add_parser("distil", parents=[common], help="train a student on the teacher's distributions")
+    stage.add_argument("--student", choices=PLANS, default="small")
     stage.add_argument("--soft-tokens", type=int, default=SOFT_TOKENS, help="text for the teacher to label")
     stage.add_argument("--tokens", type=int, default=STUDENT_TOKENS, help="length of the run")
-    stage.add_argument("--from", dest="start", type=Path, help="begin from this student, not from the teacher's layers")
+    stage.add_argument("--from", dest="start", type=Path, help="begin from this student, not from a larger tagger's layers")
 
     stage = stages.add_parser("export", parents=[common], help="tagger → model directory")
     stage.add_argument("tagger", type=Path, help="a .pt file of `train` or `distil`")
@@ -101,7 +102,7 @@ def main() -> None:
         case "train":
             train(options.work, options.mixture, options.tokens, options.start, options.seed)
         case "distil":
-            distil(options.work, options.mixture, options.soft_tokens, options.tokens, options.start)
+            distil(options.work, options.mixture, options.soft_tokens, options.tokens, options.student, options.start)
         case "export":
             export(options.work, options.tagger, options.target, options.version, options.held_out)
         case "agree":

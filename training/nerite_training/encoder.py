@@ -4,12 +4,13 @@ Written out rather than taken from a library: the exported graph then holds just
 can be dropped for the student.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .codebook import CodedEmbedding
 from .e5 import E5File
 from .labels import LABELS
 
@@ -26,6 +27,7 @@ class Shape:
     positions: int = 512
     epsilon: float = 1e-12
     labels: int = len(LABELS)
+    embedding_bytes: int | None = None  # bytes a piece, if its embedding is made of codes
 
 
 @torch.no_grad()
@@ -100,7 +102,10 @@ class Tagger(nn.Module):
     def __init__(self, shape: Shape, dropout: float = 0.1):
         super().__init__()
         self.shape = shape
-        self.words = nn.Embedding(shape.vocabulary, shape.hidden)
+        if shape.embedding_bytes:
+            self.words = CodedEmbedding(shape.vocabulary, shape.hidden, shape.embedding_bytes)
+        else:
+            self.words = nn.Embedding(shape.vocabulary, shape.hidden)
         self.places = nn.Embedding(shape.positions, shape.hidden)
         self.embedding_norm = nn.LayerNorm(shape.hidden, eps=shape.epsilon)
         self.layers = nn.ModuleList(Layer(shape, dropout) for _ in range(shape.layers))
@@ -108,6 +113,12 @@ class Tagger(nn.Module):
         self.head = nn.Linear(shape.hidden, shape.labels)
         nn.init.normal_(self.head.weight, std=0.02)
         nn.init.zeros_(self.head.bias)
+
+    def with_words(self, words: CodedEmbedding) -> "Tagger":
+        """This tagger with other embeddings of the pieces."""
+        self.shape = replace(self.shape, embedding_bytes=words.codes.shape[1])
+        self.words = words
+        return self
 
     def round_as_int8(self) -> None:
         """From now on compute as the int8 graph does, the head and the embeddings apart."""
@@ -165,13 +176,21 @@ def from_e5(base: E5File, kept: list[int], dropout: float = 0.1) -> Tagger:
     return model
 
 
-def student_of(teacher: Tagger, layers: list[int], dropout: float = 0.1) -> Tagger:
-    """A tagger with the teacher's embeddings and head and only its `layers` (counted from 0)."""
-    shape = Shape(**{**asdict(teacher.shape), "layers": len(layers)})
-    student = Tagger(shape, dropout)
+def student_of(teacher: Tagger, layers: list[int], neurons: list[Tensor] | None = None, dropout: float = 0.1) -> Tagger:
+    """A tagger with the teacher's embeddings and head and only its `layers` (counted from 0).
+
+    With `neurons`, only those of each of the teacher's feed-forwards.
+    """
+    width = len(neurons[0]) if neurons else teacher.shape.feed_forward
+    student = Tagger(replace(teacher.shape, layers=len(layers), feed_forward=width), dropout)
     state = {name: value for name, value in teacher.state_dict().items() if not name.startswith("layers.")}
     for ours, theirs in enumerate(layers):
-        for name, value in teacher.layers[theirs].state_dict().items():
+        values = teacher.layers[theirs].state_dict()
+        if neurons:
+            kept = neurons[theirs]
+            values["widen.weight"], values["widen.bias"] = values["widen.weight"][kept], values["widen.bias"][kept]
+            values["narrow.weight"] = values["narrow.weight"][:, kept]
+        for name, value in values.items():
             state[f"layers.{ours}.{name}"] = value
     student.load_state_dict(state)
     return student

@@ -56,13 +56,13 @@ class Writer:
     def add(self, kind: str, *inputs: str, **attributes: Any) -> str:
         return self.operators(kind, list(inputs), **attributes)[0]
 
-    def lookup(self, ids: str, table: np.ndarray, name: str) -> str:
-        """Rows of a table; in int8 each row has a scale of its own."""
+    def rows(self, table: np.ndarray, name: str, kind: str, *which: str) -> str:
+        """Rows of a table, those that the operator `kind` picks; in int8 each row has a scale of its own."""
         if not self.int8:
-            return self.add("Gather", self.constant(table, f"{name}.weight"), ids)
+            return self.add(kind, self.constant(table, f"{name}.weight"), *which)
         codes, scale = quantise(table)
-        rows = self.add("Gather", self.constant(codes, f"{name}.weight"), ids)
-        scales = self.add("Gather", self.constant(scale[:, None], f"{name}.scale"), ids)
+        rows = self.add(kind, self.constant(codes, f"{name}.weight"), *which)
+        scales = self.add(kind, self.constant(scale[:, None], f"{name}.scale"), *which)
         return self.add("Mul", self.add("Cast", rows, to=TensorProto.FLOAT), scales)
 
     def linear(self, x: str, module: nn.Linear, name: str, factor: float = 1.0) -> str:
@@ -94,12 +94,20 @@ class Writer:
         twice = self.add("Mul", x, self.add("Add", share, self.constant(np.float32(1))))
         return self.add("Mul", twice, self.constant(np.float32(0.5)))
 
+    def pieces(self, model: Tagger) -> str:
+        if not model.shape.embedding_bytes:
+            return self.rows(array(model.words.weight), "words", "Gather", "input_ids")
+        codes = self.add("Gather", self.constant(model.words.codes.numpy(), "words.codes"), "input_ids")
+        first = self.constant(model.words.first.numpy().astype(np.int32))
+        numbers = self.add("Add", self.add("Cast", codes, to=TensorProto.INT32), first)
+        parts = self.add("Gather", self.constant(array(model.words.vectors), "words.vectors"), numbers)
+        return self.add("Reshape", parts, self.constant(np.array([0, 0, model.shape.hidden])))
+
     def embeddings(self, model: Tagger) -> str:
         tokens = self.add("Shape", "input_ids", start=1, end=2)
         first = self.constant(np.array([0]))
-        table = self.constant(array(model.places.weight), "places.weight")
-        places = self.add("Slice", table, first, tokens, first)
-        words = self.lookup("input_ids", array(model.words.weight), "words")
+        places = self.rows(array(model.places.weight), "places", "Slice", first, tokens, first)
+        words = self.pieces(model)
         return self.norm(self.add("Add", words, places), model.embedding_norm, "embedding_norm")
 
     def layer(self, x: str, layer: Layer, name: str) -> str:

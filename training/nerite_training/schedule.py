@@ -26,16 +26,17 @@ def optimiser(model: Tagger, rate: float, embedding_factor: float) -> torch.opti
     """
     matrices, vectors = [], []
     for name, parameter in model.named_parameters():
-        if name != "words.weight":
+        if not name.startswith("words."):
             (matrices if parameter.ndim == 2 else vectors).append(parameter)
     groups = [
         {"params": matrices, "weight_decay": WEIGHT_DECAY, "factor": 1.0},
         {"params": vectors, "weight_decay": 0.0, "factor": 1.0},
     ]
     if embedding_factor:
-        groups.append({"params": [model.words.weight], "weight_decay": 0.0, "factor": embedding_factor})
+        groups.append({"params": [*model.words.parameters()], "weight_decay": 0.0, "factor": embedding_factor})
     else:
-        model.words.weight.requires_grad_(False)
+        for parameter in model.words.parameters():
+            parameter.requires_grad_(False)
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.98), fused=True)
 
 

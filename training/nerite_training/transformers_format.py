@@ -35,6 +35,11 @@ def parameters(graph: Path) -> dict[str, np.ndarray]:
     """The parameters in a graph that `write_graph` wrote, in 32 bits, in PyTorch's layout."""
     constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in onnx.load(graph).graph.initializer}
     found = {}
+    if "words.codes" in constants:
+        codes, vectors = constants["words.codes"].astype(np.int32), constants["words.vectors"]
+        groups = codes.shape[1]
+        places = codes + np.arange(groups) * (len(vectors) // groups)
+        found["words.weight"] = vectors[places].reshape(len(codes), -1)
     for name, value in constants.items():
         owner, _, kind = name.rpartition(".")
         if kind not in ("weight", "bias"):

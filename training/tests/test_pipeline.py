@@ -8,9 +8,11 @@ import numpy as np
 import torch
 
 from nerite_training.calibrate import calibration_error, probabilities
+from nerite_training.codebook import quantise_embeddings
 from nerite_training.conll import detokenise
 from nerite_training.corpus import Item
 from nerite_training.decode import decode
+from nerite_training.distil import strongest_neurons
 from nerite_training.encoder import Shape, Tagger, as_int8, student_of
 from nerite_training.engines import OnnxEngine
 from nerite_training.evaluate import Score
@@ -18,6 +20,7 @@ from nerite_training.graph import write_graph
 from nerite_training.labels import LABEL_IDS, LABELS, TYPES
 from nerite_training.losses import distillation, partial_cross_entropy
 from nerite_training.markup import MarkupError, parse_line
+from nerite_training.transformers_format import parameters
 from nerite_training.vocabulary import build_tokenizer, fits
 from nerite_training.windows import Encoded, Names, Window, augment, cut, encode, join, permitted_elsewhere
 from nerite_training.schedule import seeded
@@ -168,6 +171,27 @@ class Network(unittest.TestCase):
         student = student_of(teacher, [1, 3])
         self.assertTrue(torch.equal(student.layers[1].widen.weight, teacher.layers[3].widen.weight))
 
+    def test_student_keeps_the_neurons_that_count(self):
+        teacher = Tagger(Shape(vocabulary=50, layers=2)).eval()
+        for layer in teacher.layers:
+            layer.narrow.weight.data[:, ::2] = 0.0
+        row = Encoded(list(range(4, 40)), [0], [1])
+        neurons = strongest_neurons(teacher, [row], 768)
+        student = student_of(teacher, [0, 1], neurons).eval()
+        ids = torch.tensor([row.ids])
+        torch.testing.assert_close(student(ids, torch.ones_like(ids)), teacher(ids, torch.ones_like(ids)))
+
+
+class Codebook(unittest.TestCase):
+    def test_codes_stand_for_the_vectors_near_them(self):
+        torch.manual_seed(0)
+        centres = torch.randn(20, 12)
+        weight = centres[torch.randint(20, (500,))] + 0.01 * torch.randn(500, 12)
+        words = quantise_embeddings(weight, groups=4, seed=0)
+        error = (words(torch.arange(500)) - weight).square().mean()
+        self.assertLess(error, 1e-4)
+        self.assertEqual(words.codes.shape, (500, 4))
+
 
 class Graph(unittest.TestCase):
     """A network with random weights, large enough that a wrong operator shows."""
@@ -176,7 +200,8 @@ class Graph(unittest.TestCase):
         torch.manual_seed(0)
         self.model = Tagger(Shape(vocabulary=50, layers=2)).eval()
         torch.nn.init.normal_(self.model.head.weight)
-        self.model.words.weight.data = as_int8(self.model.words.weight)
+        for table in (self.model.words, self.model.places):
+            table.weight.data = as_int8(table.weight)
         self.row = Encoded(list(range(4, 40)), list(range(36)), [])
         ids = torch.tensor([self.row.ids])
         with torch.inference_mode():
@@ -198,6 +223,28 @@ class Graph(unittest.TestCase):
         # the rounding itself.
         rounding = np.abs(self.exact - self.rounded).mean()
         self.assertLess(np.abs(self.run_graph(True) - self.rounded).mean(), 0.5 * rounding)
+
+
+class CodedGraph(Graph):
+    """The same with embeddings made of codes."""
+
+    def setUp(self):
+        super().setUp()
+        self.model = self.model.with_words(quantise_embeddings(self.model.words.weight, groups=64, seed=0))
+        ids = torch.tensor([self.row.ids])
+        with torch.inference_mode():
+            self.rounded = self.model(ids, torch.ones_like(ids))[0].numpy()
+            for module in self.model.modules():
+                module.rounding = False
+            self.exact = self.model(ids, torch.ones_like(ids))[0].numpy()
+
+    def test_codes_are_read_back_as_vectors(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "model.onnx"
+            write_graph(self.model, path, int8=True)
+            found = parameters(path)["words.weight"]
+        with torch.inference_mode():
+            np.testing.assert_array_equal(found, self.model.words(torch.arange(50)).numpy())
 
 
 class Calibration(unittest.TestCase):
