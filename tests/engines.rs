@@ -160,6 +160,35 @@ fn threads_share_sessions_and_change_nothing() {
     });
 }
 
+/// A sentence alone is spread over the threads, on ONNX Runtime after a number of them.
+#[test]
+fn a_sentence_alone_gives_the_same_on_any_number_of_threads() {
+    let articles = articles();
+    let sentences: Vec<_> = articles
+        .iter()
+        .flat_map(|article| article.text.split_inclusive(". "))
+        .take(40)
+        .collect();
+    let rten = |threads| {
+        let builder = Recognizer::builder().threads(threads);
+        builder.runtime(Runtime::Rten).build().ok()
+    };
+    let ort = |threads| onnxruntime(Recognizer::builder().threads(threads));
+    for (one, three) in [(rten(1), rten(3)), (ort(1), ort(3))] {
+        let (Some(one), Some(three)) = (one, three) else {
+            continue;
+        };
+        for sentence in &sentences {
+            assert_eq!(
+                three.recognize(sentence, "it").unwrap(),
+                one.recognize(sentence, "it").unwrap(),
+                "{} on {sentence}",
+                one.engine()
+            );
+        }
+    }
+}
+
 #[test]
 fn auto_takes_onnxruntime_where_it_is() {
     let auto = Recognizer::new().unwrap().engine().runtime;

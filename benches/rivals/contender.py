@@ -1,6 +1,6 @@
-"""One contender, measured once in a process of its own: `contender.py NAME THREADS TASK.json [MODEL]` prints JSON.
+"""One contender, measured once in a process of its own: `contender.py NAME THREADS TASK.json MODEL` prints JSON.
 
-The task holds `lang`, `paragraphs` (for words per second), `sentences` (one at a time, for latency) and `scored` (texts
+The task holds `paragraphs` (for words per second), `sentences` (one at a time, for latency) and `scored` (texts
 whose entities are wanted).
 """
 
@@ -21,7 +21,7 @@ Recognize = Callable[[list[str]], list[Spans]]
 Ways = dict[str, Callable[[], Recognize]]
 
 
-def transformers_pipeline(threads: int, model: str, lang: str) -> Ways:
+def transformers_pipeline(threads: int, model: str) -> Ways:
     """Hugging Face's token-classification pipeline on PyTorch, at several batch sizes."""
     import torch
     from transformers import pipeline
@@ -39,7 +39,7 @@ def transformers_pipeline(threads: int, model: str, lang: str) -> Ways:
     return {f"batch {size}": lambda size=size: recognize(size) for size in (8, 1, 32)}
 
 
-def onnxruntime_script(threads: int, model: str, lang: str) -> Ways:
+def onnxruntime_script(threads: int, model: str) -> Ways:
     """ONNX Runtime and the tokenizer, called by hand: texts sorted by length, those of one length together."""
     from concurrent.futures import ThreadPoolExecutor
     from itertools import groupby
@@ -111,10 +111,10 @@ def onnxruntime_script(threads: int, model: str, lang: str) -> Ways:
     return ways
 
 
-def spacy_ner(name: str) -> Callable[[int, str, str], Ways]:
+def spacy_ner(name: str) -> Callable[[int, str], Ways]:
     """A spaCy pipeline, cut down to its entity recognizer."""
 
-    def load(threads: int, model: str, lang: str) -> Ways:
+    def load(threads: int, model: str) -> Ways:
         import spacy
 
         meta = spacy.util.load_meta(spacy.util.get_package_path(name) / "meta.json")
@@ -180,12 +180,12 @@ def peak_memory() -> float | None:
 
 
 def main() -> None:
-    name, threads, task_file, *model = sys.argv[1:]
+    name, threads, task_file, model = sys.argv[1:]
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
     with open(task_file) as file:
         task = json.load(file)
     start = time.perf_counter()
-    ways = CONTENDERS[name](int(threads), *(model or [""]), task["lang"])
+    ways = CONTENDERS[name](int(threads), model)
     usual, make = next(iter(ways.items()))
     first = make()
     first(task["sentences"][:1])

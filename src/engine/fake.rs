@@ -60,7 +60,7 @@ impl Engine for Fake {
         self.outputs
     }
 
-    fn run(&self, input: &Encoding) -> Result<Array2<f32>, Failure> {
+    fn run(&self, input: &Encoding, _: bool) -> Result<Array2<f32>, Failure> {
         (self.script)(input)
     }
 }

@@ -78,7 +78,8 @@ pub struct EngineInfo {
     pub runtime: Runtime,
     /// The shared library that it was loaded from, where there is one and it is known.
     pub library: Option<PathBuf>,
-    /// Windows that it runs at the same time, each on one thread.
+    /// Windows that it runs at the same time, each on one thread; a text of one window that comes alone
+    /// is spread over several.
     pub threads: usize,
 }
 
@@ -101,9 +102,15 @@ pub(crate) trait Engine: Send + Sync {
     /// Logits a token, if the graph tells without being run.
     fn outputs(&self) -> Option<usize>;
 
-    /// The logits of one input: a row a token, special tokens included.
-    fn run(&self, input: &Encoding) -> Result<Array2<f32>, Failure>;
+    /// The logits of one input: a row a token, special tokens included. An input that is `alone`, the
+    /// only one of its call, may be spread over several threads if no other call is running.
+    fn run(&self, input: &Encoding, alone: bool) -> Result<Array2<f32>, Failure>;
 }
+
+/// At most so many threads share one input: its matrices are small, and threads that find nothing to
+/// do wait in a loop.
+#[cfg(any(feature = "ort", feature = "rten"))]
+const MAX_SPREAD: usize = 4;
 
 /// Why a run failed.
 #[derive(Debug)]
@@ -132,9 +139,13 @@ impl Failure {
 
 /// Runs `input`, and refuses logits that are not numbers or not one row a token.
 #[inline(never)] // so that benches/instructions.rs finds it
-pub(crate) fn run(engine: &dyn Engine, input: &Encoding) -> Result<Array2<f32>, Error> {
+pub(crate) fn run(
+    engine: &dyn Engine,
+    input: &Encoding,
+    alone: bool,
+) -> Result<Array2<f32>, Error> {
     let tokens = input.ids.len();
-    let checked = engine.run(input).and_then(|logits| {
+    let checked = engine.run(input, alone).and_then(|logits| {
         if logits.nrows() != tokens {
             let problem = format!("the model gave logits for {} tokens", logits.nrows());
             Err(Failure::new(problem))

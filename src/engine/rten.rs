@@ -1,7 +1,7 @@
 //! rten: inference in pure Rust.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::{panic, thread};
 
 use ndarray::Array2;
@@ -9,7 +9,7 @@ use rten::{Dimension, Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, Tensor};
 
-use super::{Engine, EngineInfo, Failure, Input, Runtime, logits_output, matrix};
+use super::{Engine, EngineInfo, Failure, Input, MAX_SPREAD, Runtime, logits_output, matrix};
 use crate::Error;
 use crate::model::Graph;
 use crate::tokens::Encoding;
@@ -21,6 +21,10 @@ pub(super) struct Rten {
     inputs: Vec<(NodeId, Input)>,
     logits: NodeId,
     workers: Vec<Worker>,
+    /// Inputs that are waiting for a thread or running on one.
+    running: AtomicUsize,
+    /// The threads for an input that comes alone.
+    spread: OnceLock<Arc<ThreadPool>>,
 }
 
 /// A pool of one thread, and how many inputs are waiting for it or running on it.
@@ -72,6 +76,8 @@ impl Rten {
             inputs,
             logits,
             workers: (0..threads).map(|_| Worker::new()).collect(),
+            running: AtomicUsize::new(0),
+            spread: OnceLock::new(),
             model,
         })
     }
@@ -102,7 +108,39 @@ impl Engine for Rten {
         }
     }
 
-    fn run(&self, input: &Encoding) -> Result<Array2<f32>, Failure> {
+    fn run(&self, input: &Encoding, alone: bool) -> Result<Array2<f32>, Failure> {
+        let others = self.running.fetch_add(1, Ordering::Relaxed);
+        let result = if alone && others == 0 && self.info.threads > 1 {
+            self.run_on(self.spread(), input)
+        } else {
+            self.run_beside(input)
+        };
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        result
+    }
+}
+
+impl Rten {
+    /// Runs on one thread, beside others.
+    fn run_beside(&self, input: &Encoding) -> Result<Array2<f32>, Failure> {
+        let idlest = self
+            .workers
+            .iter()
+            .min_by_key(|worker| worker.inputs.load(Ordering::Relaxed));
+        let worker = idlest.expect("there is at least one thread");
+        worker.inputs.fetch_add(1, Ordering::Relaxed);
+        let result = self.run_on(&worker.pool, input);
+        worker.inputs.fetch_sub(1, Ordering::Relaxed);
+        result
+    }
+
+    fn spread(&self) -> &Arc<ThreadPool> {
+        let threads = self.info.threads.min(MAX_SPREAD);
+        self.spread
+            .get_or_init(|| Arc::new(ThreadPool::with_num_threads(threads)))
+    }
+
+    fn run_on(&self, pool: &Arc<ThreadPool>, input: &Encoding) -> Result<Array2<f32>, Failure> {
         let tokens = input.ids.len();
         let inputs = self
             .inputs
@@ -112,15 +150,8 @@ impl Engine for Rten {
                 (id, Value::from(values).into())
             })
             .collect();
-        let idlest = self
-            .workers
-            .iter()
-            .min_by_key(|worker| worker.inputs.load(Ordering::Relaxed));
-        let worker = idlest.expect("there is at least one thread");
-        worker.inputs.fetch_add(1, Ordering::Relaxed);
-        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&worker.pool)));
+        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(pool)));
         let outputs = undisturbed(|| self.model.run(inputs, &[self.logits], Some(options)));
-        worker.inputs.fetch_sub(1, Ordering::Relaxed);
         let mut outputs = outputs.map_err(Failure::from_source)?;
         let logits = outputs
             .pop()

@@ -259,12 +259,13 @@ impl Pipeline {
     /// Runs the tasks side by side on this thread and, if there are more than one, on others.
     fn run(&self, tasks: &[Task]) -> Vec<Result<Vec<Entity>, Error>> {
         let next = AtomicUsize::new(0);
+        let alone = tasks.len() == 1;
         let work = || {
             let mine = std::iter::from_fn(|| {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 tasks
                     .get(at)
-                    .map(|task| (at, self.run_task(task, &mut Profile::default())))
+                    .map(|task| (at, self.run_task(task, alone, &mut Profile::default())))
             });
             mine.collect::<Vec<_>>()
         };
@@ -293,8 +294,14 @@ impl Pipeline {
         done.into_iter().map(|(_, result)| result).collect()
     }
 
-    /// The entities that one window owns; adds to `profile` what it took to find them.
-    fn run_task(&self, task: &Task, profile: &mut Profile) -> Result<Vec<Entity>, Error> {
+    /// The entities that one window owns; adds to `profile` what it took to find them. One that is
+    /// `alone` may use all threads.
+    fn run_task(
+        &self,
+        task: &Task,
+        alone: bool,
+        profile: &mut Profile,
+    ) -> Result<Vec<Entity>, Error> {
         let Window { range, owned } = &task.window;
         let window = &task.text[range.clone()];
         let encodings = timed(&mut profile.tokenize, || self.encoder.encode(window));
@@ -318,7 +325,7 @@ impl Pipeline {
         {
             profile.tokens += encoding.ids.len();
             let logits = timed(&mut profile.infer, || {
-                engine::run(self.engine.as_ref(), encoding)
+                engine::run(self.engine.as_ref(), encoding, alone)
             })?;
             let say = encoding.owned.start + range.start..encoding.owned.end + range.start;
             let say = say.start.max(owned.start)..say.end.min(owned.end);

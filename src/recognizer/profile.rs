@@ -66,7 +66,10 @@ impl Recognizer {
                 lang,
                 window,
             };
-            append(&mut entities, pipeline.run_task(&task, &mut profile)?);
+            append(
+                &mut entities,
+                pipeline.run_task(&task, false, &mut profile)?,
+            );
         }
         Ok((entities, profile))
     }

@@ -4,6 +4,9 @@ mod environment;
 mod library;
 mod pool;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
 use ndarray::Array2;
 use ort::environment::Environment;
 use ort::logging::LogLevel;
@@ -11,17 +14,19 @@ use ort::session::{Session, SessionInputValue};
 use ort::value::{Tensor, TensorElementType, ValueType};
 use pool::Pool;
 
-use super::{Engine, EngineInfo, Failure, Input, Options, Runtime, logits_output, matrix};
+use super::{
+    Engine, EngineInfo, Failure, Input, MAX_SPREAD, Options, Runtime, logits_output, matrix,
+};
 use crate::Error;
 use crate::model::Graph;
 use crate::tokens::Encoding;
 
-/// Inputs that wait before another session is made, which takes as long as half a dozen inputs and as
+/// Inputs that wait, or come alone, before another session is made, which takes as long as half a dozen inputs and as
 /// much memory as the model again.
 const PATIENCE: usize = 8;
 
-/// As many single-thread sessions of one model as there may be inputs at the same time; the first is made at
-/// once, each other one when it is worth it.
+/// As many single-thread sessions of one model as there may be inputs at the same time, and one of several threads
+/// for an input that comes alone; the first is made at once, each other one when it is worth it.
 pub(super) struct OnnxRuntime {
     info: EngineInfo,
     source: Source,
@@ -30,6 +35,16 @@ pub(super) struct OnnxRuntime {
     logits: usize,
     outputs: Option<usize>,
     sessions: Pool<Session>,
+    /// Inputs that are waiting for a session or running on one.
+    running: AtomicUsize,
+    spread: Mutex<Spread>,
+}
+
+/// A session of several threads, made when enough inputs have come alone.
+#[derive(Default)]
+struct Spread {
+    alone: usize,
+    session: Option<Session>,
 }
 
 struct InputSlot {
@@ -45,10 +60,12 @@ struct Source {
 }
 
 impl Source {
-    fn session(&self) -> ort::Result<Session> {
+    fn session(&self, threads: usize) -> ort::Result<Session> {
         let builder = Session::builder(&self.environment)?
             .with_log_level(LogLevel::Warning)?
-            .with_intra_threads(1)?
+            .with_intra_threads(threads)?
+            // Between runs its threads sleep.
+            .with_config_entry("session.force_spinning_stop", "1")?
             .with_inter_threads(1)?
             // Inputs differ in length, and a memory pattern is kept for each length ever seen.
             .with_memory_pattern(false)?
@@ -85,7 +102,7 @@ impl OnnxRuntime {
             environment,
             graph: graph.clone(),
         };
-        let session = source.session().map_err(|e| graph.unreadable(e))?;
+        let session = source.session(1).map_err(|e| graph.unreadable(e))?;
         let inputs = session
             .inputs()
             .iter()
@@ -121,6 +138,8 @@ impl OnnxRuntime {
             logits,
             outputs,
             sessions: Pool::new(threads, PATIENCE, session),
+            running: AtomicUsize::new(0),
+            spread: Mutex::default(),
         })
     }
 }
@@ -158,21 +177,55 @@ impl Engine for OnnxRuntime {
         self.outputs
     }
 
-    fn run(&self, input: &Encoding) -> Result<Array2<f32>, Failure> {
+    fn run(&self, input: &Encoding, alone: bool) -> Result<Array2<f32>, Failure> {
         let inputs = self
             .inputs
             .iter()
             .map(|slot| Ok((slot.name.as_str(), slot.tensor(input)?)))
             .collect::<ort::Result<Vec<_>>>()
             .map_err(Failure::from_source)?;
-        let make = || self.source.session().map_err(Failure::from_source);
-        self.sessions.with(make, |session| {
-            let outputs = session.run(inputs).map_err(Failure::from_source)?;
-            let (shape, logits) = outputs[self.logits]
-                .try_extract_tensor::<f32>()
-                .map_err(Failure::from_source)?;
-            let shape: Vec<usize> = shape.iter().map(|&n| n.try_into().unwrap_or(0)).collect();
-            matrix(&shape, logits.to_vec())
-        })
+        let others = self.running.fetch_add(1, Ordering::Relaxed);
+        let result = if alone && others == 0 && self.info.threads > 1 {
+            self.run_alone(inputs)
+        } else {
+            self.run_beside(inputs)
+        };
+        self.running.fetch_sub(1, Ordering::Relaxed);
+        result
+    }
+}
+
+type Inputs<'n> = Vec<(&'n str, SessionInputValue<'static>)>;
+
+impl OnnxRuntime {
+    /// Runs on one thread, beside others.
+    fn run_beside(&self, inputs: Inputs) -> Result<Array2<f32>, Failure> {
+        let make = || self.source.session(1).map_err(Failure::from_source);
+        self.sessions
+            .with(make, |session| self.run_on(session, inputs))
+    }
+
+    /// Runs on several threads, once inputs have come alone often enough.
+    fn run_alone(&self, inputs: Inputs) -> Result<Array2<f32>, Failure> {
+        let mut spread = self.spread.lock().unwrap_or_else(PoisonError::into_inner);
+        spread.alone += 1;
+        if spread.session.is_none() && spread.alone > PATIENCE {
+            let threads = self.info.threads.min(MAX_SPREAD);
+            let session = self.source.session(threads);
+            spread.session = Some(session.map_err(Failure::from_source)?);
+        }
+        match &mut spread.session {
+            Some(session) => self.run_on(session, inputs),
+            None => self.run_beside(inputs),
+        }
+    }
+
+    fn run_on(&self, session: &mut Session, inputs: Inputs) -> Result<Array2<f32>, Failure> {
+        let outputs = session.run(inputs).map_err(Failure::from_source)?;
+        let (shape, logits) = outputs[self.logits]
+            .try_extract_tensor::<f32>()
+            .map_err(Failure::from_source)?;
+        let shape: Vec<usize> = shape.iter().map(|&n| n.try_into().unwrap_or(0)).collect();
+        matrix(&shape, logits.to_vec())
     }
 }

@@ -102,8 +102,12 @@ fn logits_are_those_of_python() {
         };
         let engine = engine::load(&files.graph, &options).unwrap();
         for case in cases(model) {
-            let logits =
-                engine::run(engine.as_ref(), &encoder.encode(&case.text).unwrap()[0]).unwrap();
+            let logits = engine::run(
+                engine.as_ref(),
+                &encoder.encode(&case.text).unwrap()[0],
+                false,
+            )
+            .unwrap();
             for (row, expected) in logits.rows().into_iter().zip(&case.logits) {
                 for (logit, expected) in row.iter().zip(expected) {
                     assert!((logit - expected).abs() < 1e-3, "{model} {:?}", case.text);
