@@ -3,14 +3,16 @@
     python3 -m venv venv && venv/bin/pip install -r benches/rivals/requirements.txt
     venv/bin/python benches/rivals/compare.py
 
-Each measurement is a process of its own; the contenders take turns, and the table gives the median of all rounds (of
-ratios, the median of each round's). The F1 figures need annotated French files: `--scored FILE...` (`.txt` with inline markup or `.conll`).
+Each measurement is a process of its own; the contenders take turns in changing order, and the table gives the median
+of all rounds (of ratios, the median of each round's). The F1 figures need annotated French files: `--scored FILE...`
+(`.txt` with inline markup or `.conll`).
 """
 
 import argparse
 import json
 import os
 import platform
+import random
 import re
 import subprocess
 import sys
@@ -181,6 +183,7 @@ def main() -> None:
         default=[EMBEDDED, ROOT / "models/nerite-tiny"],
         help="model directories for nerite; the rivals run the first (default: the embedded one and nerite-tiny)",
     )
+    parser.add_argument("--rivals", nargs="+", choices=ITALIAN + FRENCH, default=ITALIAN + FRENCH)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--scored", type=Path, nargs="*", default=[], help="annotated French files")
@@ -203,15 +206,19 @@ def main() -> None:
         for lang, files, names, scored in (("it", italian, ITALIAN, []), ("fr", french, FRENCH, texts)):
             path = Path(folder) / f"{lang}.json"
             path.write_text(json.dumps(task(files, scored)))
-            tasks[lang] = (path, [*nerite, *names])
-        results: dict[tuple[str, int, str], list[dict]] = {}
+            rivals = [name for name in names if name in options.rivals]
+            if rivals:
+                tasks[lang] = (path, [*nerite, *rivals])
+        keys = [(lang, threads, name) for threads in options.threads for lang in tasks for name in tasks[lang][1]]
+        results: dict[tuple[str, int, str], list[dict]] = {key: [] for key in keys}
         for number in range(options.rounds):
             for threads in options.threads:
                 for lang, (path, names) in tasks.items():
-                    for name in names:
+                    # In an order of each round's own, so that none always follows the same other.
+                    for name in random.Random(number).sample(names, len(names)):
                         print(f"round {number + 1}: {lang}, {threads} threads, {name}", file=sys.stderr, flush=True)
                         result = measure(contest, name, threads, lang, path)
-                        results.setdefault((lang, threads, name), []).append(result)
+                        results[lang, threads, name].append(result)
             report = table(results, nerite[0], items)
             if options.out:
                 options.out.write_text(report)
