@@ -6,14 +6,16 @@
 //! ```
 
 mod articles;
+mod memory;
 
 use std::error::Error;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
+use std::{env, thread};
 
 use articles::articles;
+use memory::memory;
 use nerite::Recognizer;
 
 const KIB: usize = 1 << 10;
@@ -82,11 +84,11 @@ fn sizes(recognizer: &Recognizer, text: &str) -> Result<(), nerite::Error> {
 fn stream(recognizer: &Recognizer, text: &str, bytes: usize) -> Result<(), nerite::Error> {
     let part = of_size(text, 10 * KIB);
     let count = bytes / part.len();
-    let before = resident();
+    let before = memory("VmRSS");
     let (mut most, start) = (before, Instant::now());
     for (_, result) in recognizer.stream((0..count).map(|_| part.clone()), "it") {
         result?;
-        most = most.zip(resident()).map(|(most, now)| most.max(now));
+        most = most.zip(memory("VmRSS")).map(|(most, now)| most.max(now));
     }
     let speed = (count * words(&part)) as f64 / start.elapsed().as_secs_f64();
     let grown = match (before, most) {
@@ -100,15 +102,6 @@ fn stream(recognizer: &Recognizer, text: &str, bytes: usize) -> Result<(), nerit
         bytes / MIB
     );
     Ok(())
-}
-
-/// Bytes of memory that the process holds now, where the system tells.
-fn resident() -> Option<f64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? * 1024.0)
 }
 
 /// Threads that recognise a sentence at a time without pause.

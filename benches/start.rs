@@ -5,15 +5,17 @@
 //! ```
 
 mod articles;
+mod memory;
 
+use std::env;
 use std::error::Error;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
-use std::{env, fs};
 
 use articles::articles;
+use memory::memory;
 use nerite::Recognizer;
 
 const ROUNDS: usize = 15;
@@ -78,12 +80,8 @@ fn recognize(model: &str, engine: &str) -> Result<(), Box<dyn Error>> {
     for entity in builder.build()?.recognize(&article, "it")? {
         println!("{entity}");
     }
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix("kB"));
-    let kib: f64 = peak.map_or(Ok(f64::NAN), |kib| kib.trim().parse())?;
-    println!("{}", kib / 1024.0);
+    let peak = memory("VmHWM").ok_or("this system does not tell the memory of a process")?;
+    println!("{}", peak / (1 << 20) as f64);
     Ok(())
 }
 

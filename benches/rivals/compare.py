@@ -83,7 +83,7 @@ class Contest:
     """What the contenders run: executables, nerite's models by name, and the first of them in each one's format."""
 
     nerite: Path
-    gliner: Path
+    gliner: Path | None  # if it takes part
     models: dict[str, Path]
     transformers: Path
     gliner_graph: Path
@@ -194,7 +194,7 @@ def main() -> None:
     nerite = [f"{name}/{engine}" for name in models for engine in ENGINES]
     items = [(path.stem, read_annotated(path)) for path in options.scored]
     texts = [item.text for _, group in items for item in group]
-    executables = build_nerite(), build_gliner()
+    executables = build_nerite(), build_gliner() if "gline-rs" in options.rivals else None
 
     with tempfile.TemporaryDirectory() as folder:
         contest = Contest(*executables, models, Path(folder) / "transformers", Path(folder) / "gliner.onnx")

@@ -1,10 +1,14 @@
 //! What `contender.py` measures and prints, for contenders in Rust.
 
+#[path = "../memory/mod.rs"]
+mod memory;
+
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fs;
 use std::time::{Duration, Instant};
 
+use memory::memory;
 use serde::{Deserialize, Serialize};
 
 /// About so long is throughput measured.
@@ -58,7 +62,7 @@ pub fn measure(
         throughput(task, |texts| run(texts, usual))?,
     );
     let times = latencies(task, |sentence| run(&[sentence], usual))?;
-    let peak_mb = peak_memory();
+    let peak_mb = memory("VmHWM").map(|bytes| bytes / (1 << 20) as f64);
     for way in &ways[1..] {
         speeds.insert(
             (*way).to_owned(),
@@ -137,14 +141,4 @@ fn latencies<T>(
 fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     values.sort_by(f64::total_cmp);
     values
-}
-
-/// The most memory that this process has held, in MiB, where the system tells.
-fn peak_memory() -> Option<f64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib / 1024.0)
 }

@@ -13,6 +13,8 @@ mod rten;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
+#[cfg(any(feature = "ort", feature = "rten"))]
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ndarray::Array2;
 
@@ -111,6 +113,37 @@ pub(crate) trait Engine: Send + Sync {
 /// do wait in a loop.
 #[cfg(any(feature = "ort", feature = "rten"))]
 const MAX_SPREAD: usize = 4;
+
+/// Inputs that are waiting for an engine or running on it.
+#[cfg(any(feature = "ort", feature = "rten"))]
+#[derive(Default)]
+struct Running(AtomicUsize);
+
+/// One of the inputs of a [`Running`], until it is dropped.
+#[cfg(any(feature = "ort", feature = "rten"))]
+struct Turn<'r> {
+    running: &'r Running,
+    /// Whether there was no other when this one came.
+    only: bool,
+}
+
+#[cfg(any(feature = "ort", feature = "rten"))]
+impl Running {
+    fn enter(&self) -> Turn<'_> {
+        let others = self.0.fetch_add(1, Ordering::Relaxed);
+        Turn {
+            running: self,
+            only: others == 0,
+        }
+    }
+}
+
+#[cfg(any(feature = "ort", feature = "rten"))]
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.running.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// Why a run failed.
 #[derive(Debug)]
@@ -293,5 +326,20 @@ impl Graph {
         let problem = "it is not a whole ONNX model that this engine can run; \
                        download or export it again, or try the other engine";
         self.invalid(problem, Some(source.into()))
+    }
+}
+
+#[cfg(all(test, any(feature = "ort", feature = "rten")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_is_the_only_one_until_another_comes_and_after_it_has_gone() {
+        let running = Running::default();
+        let first = running.enter();
+        assert!(first.only);
+        assert!(!running.enter().only);
+        drop(first);
+        assert!(running.enter().only);
     }
 }

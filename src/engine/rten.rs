@@ -9,7 +9,9 @@ use rten::{Dimension, Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, Tensor};
 
-use super::{Engine, EngineInfo, Failure, Input, MAX_SPREAD, Runtime, logits_output, matrix};
+use super::{
+    Engine, EngineInfo, Failure, Input, MAX_SPREAD, Running, Runtime, logits_output, matrix,
+};
 use crate::Error;
 use crate::model::Graph;
 use crate::tokens::Encoding;
@@ -21,8 +23,7 @@ pub(super) struct Rten {
     inputs: Vec<(NodeId, Input)>,
     logits: NodeId,
     workers: Vec<Worker>,
-    /// Inputs that are waiting for a thread or running on one.
-    running: AtomicUsize,
+    running: Running,
     /// The threads for an input that comes alone.
     spread: OnceLock<Arc<ThreadPool>>,
 }
@@ -76,7 +77,7 @@ impl Rten {
             inputs,
             logits,
             workers: (0..threads).map(|_| Worker::new()).collect(),
-            running: AtomicUsize::new(0),
+            running: Running::default(),
             spread: OnceLock::new(),
             model,
         })
@@ -109,14 +110,12 @@ impl Engine for Rten {
     }
 
     fn run(&self, input: &Encoding, alone: bool) -> Result<Array2<f32>, Failure> {
-        let others = self.running.fetch_add(1, Ordering::Relaxed);
-        let result = if alone && others == 0 && self.info.threads > 1 {
+        let turn = self.running.enter();
+        if alone && turn.only && self.info.threads > 1 {
             self.run_on(self.spread(), input)
         } else {
             self.run_beside(input)
-        };
-        self.running.fetch_sub(1, Ordering::Relaxed);
-        result
+        }
     }
 }
 

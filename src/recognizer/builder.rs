@@ -89,10 +89,10 @@ impl RecognizerBuilder {
 
     /// Windows to run at the same time; by default as many as the process has cores.
     ///
-    /// A text of one window that comes alone is spread over up to four of these threads: on two, a
-    /// sentence then takes some three quarters of the time. ONNX Runtime does so after the first few,
-    /// with a session of its own, which takes as much memory as the model again; with one thread
-    /// there is none.
+    /// A text of one window that comes alone is spread over up to four of these threads, so that a
+    /// sentence takes less time (`benches/rivals/compare.py` compares one thread and two). ONNX Runtime
+    /// does so after the first few, with a session of its own, which takes as much memory as the model
+    /// again; with one thread there is none.
     ///
     /// The number changes the speed and the memory, and never the entities.
     pub fn threads(mut self, threads: usize) -> Self {

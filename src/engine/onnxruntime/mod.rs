@@ -4,7 +4,6 @@ mod environment;
 mod library;
 mod pool;
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use ndarray::Array2;
@@ -15,7 +14,8 @@ use ort::value::{Tensor, TensorElementType, ValueType};
 use pool::Pool;
 
 use super::{
-    Engine, EngineInfo, Failure, Input, MAX_SPREAD, Options, Runtime, logits_output, matrix,
+    Engine, EngineInfo, Failure, Input, MAX_SPREAD, Options, Running, Runtime, logits_output,
+    matrix,
 };
 use crate::Error;
 use crate::model::Graph;
@@ -35,8 +35,7 @@ pub(super) struct OnnxRuntime {
     logits: usize,
     outputs: Option<usize>,
     sessions: Pool<Session>,
-    /// Inputs that are waiting for a session or running on one.
-    running: AtomicUsize,
+    running: Running,
     spread: Mutex<Spread>,
 }
 
@@ -138,7 +137,7 @@ impl OnnxRuntime {
             logits,
             outputs,
             sessions: Pool::new(threads, PATIENCE, session),
-            running: AtomicUsize::new(0),
+            running: Running::default(),
             spread: Mutex::default(),
         })
     }
@@ -184,14 +183,12 @@ impl Engine for OnnxRuntime {
             .map(|slot| Ok((slot.name.as_str(), slot.tensor(input)?)))
             .collect::<ort::Result<Vec<_>>>()
             .map_err(Failure::from_source)?;
-        let others = self.running.fetch_add(1, Ordering::Relaxed);
-        let result = if alone && others == 0 && self.info.threads > 1 {
+        let turn = self.running.enter();
+        if alone && turn.only && self.info.threads > 1 {
             self.run_alone(inputs)
         } else {
             self.run_beside(inputs)
-        };
-        self.running.fetch_sub(1, Ordering::Relaxed);
-        result
+        }
     }
 }
 
@@ -205,14 +202,20 @@ impl OnnxRuntime {
             .with(make, |session| self.run_on(session, inputs))
     }
 
-    /// Runs on several threads, once inputs have come alone often enough.
+    /// Runs on several threads, once inputs have come alone often enough; on one if the session for
+    /// that cannot be made, which is tried again after as many more.
     fn run_alone(&self, inputs: Inputs) -> Result<Array2<f32>, Failure> {
         let mut spread = self.spread.lock().unwrap_or_else(PoisonError::into_inner);
         spread.alone += 1;
         if spread.session.is_none() && spread.alone > PATIENCE {
-            let threads = self.info.threads.min(MAX_SPREAD);
-            let session = self.source.session(threads);
-            spread.session = Some(session.map_err(Failure::from_source)?);
+            spread.alone = 0;
+            spread.session = self
+                .source
+                .session(self.info.threads.min(MAX_SPREAD))
+                .inspect_err(
+                    |e| tracing::warn!(error = %e, "cannot make a session of several threads"),
+                )
+                .ok();
         }
         match &mut spread.session {
             Some(session) => self.run_on(session, inputs),
